@@ -197,6 +197,8 @@ def test_only_the_process_of_a_file_loads_torch():
 
 def test_one_that_hangs_is_a_finding_with_its_line(folder):
     (finding,) = slopes.audit("mine.py:hangs", time_limit=500).findings
+    assert finding.reproduce == "import slopes\nslopes.audit('mine.py:hangs')"
+    assert not finding.came
     assert finding.message == "gives no answer within 500 s when it was first called, at mine.py, line 19 in hangs"
 
 

@@ -133,7 +133,7 @@ def test_a_batch_above_the_budget_is_skipped_with_the_reason():
 
 def test_what_comes_after_the_time_is_skipped_with_the_reason():
     report = slopes.audit(torch.nn.MSELoss(), time_limit=1e-9)
-    late = [name for name, why in report.skipped.items() if why == "its time is over: time_limit gives it more"]
+    late = [name for name, why in report.skipped.items() if why == "time_limit is reached; raise it to run this check"]
     assert {"purity", "connectivity", "low_precision", "reduction"} <= set(late)
     with pytest.raises(ValueError, match="memory_limit must be"):
         slopes.audit(torch.nn.MSELoss(), memory_limit=0)

@@ -176,6 +176,21 @@ def test_an_exception_of_the_subject_is_a_finding(check, thing):
     assert not report.skipped
 
 
+def call_something_else(subject):
+    broken(torch.ones(1))
+    yield
+
+
+def test_an_exception_that_no_call_repeats_is_shown_with_its_line():
+    (found,) = run(Subject(naive_elu, Form(), source=source_of(naive_elu)), [call_something_else]).findings
+    assert found.message == "raised IndexError: no such row"
+    assert "# raised in test_audit_evidence.py, line " in found.reproduce
+    assert found.reproduce.endswith(': raise IndexError("no such row")')
+    scope = {}
+    exec(found.reproduce, scope)
+    assert float(scope["f"](torch.tensor(2.0))) == 2.0
+
+
 class Radians(torch.nn.Module):
     """Keep an option in another unit, as a number of NumPy."""
 

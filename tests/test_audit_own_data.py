@@ -156,6 +156,16 @@ def test_inputs_come_as_a_tensor_a_tuple_or_by_name():
         assert own(nn.CrossEntropyLoss(), (inputs, LABELS), model=Two())[0] == []
 
 
+def test_a_model_that_raises_is_shown_with_its_inputs():
+    (found,), _ = own(nn.MSELoss(), (LOGITS, NUMBERS), model=nn.Linear(3, 1))
+    assert found.message.startswith("the model raises RuntimeError: mat1 and mat2 shapes cannot be multiplied")
+    assert found.severity == "error"
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        exec(found.reproduce.replace("except Exception as error", "except ZeroDivisionError as error"), {
+            "model": nn.Linear(3, 1), "inputs": LOGITS,
+        })  # fmt: skip
+
+
 def test_what_is_no_batch_is_refused():
     with pytest.raises(TypeError, match=r"batch must be \(predictions, targets\), got Tensor"):
         slopes.audit(nn.MSELoss(), batch=NUMBERS)

@@ -234,6 +234,10 @@ def test_quantiles_are_told_apart():
         assert worse(pinball, elicits=name) == (set() if name == "quantile 0.9" else {("elicitation", "error")})
     assert worse(nn.MSELoss, elicits="mean") == worse(nn.L1Loss, elicits="median") == set()
     assert worse(nn.MSELoss, elicits="median") == {("elicitation", "error")}
+    (nearly,) = [f for f in report_on(pinball, elicits="quantile 0.95").findings if f.check == "elicitation"]
+    assert nearly.message == "declared quantile 0.95; the best constant prediction is the 0.9 quantile"
+    (mean,) = [f for f in report_on(nn.L1Loss, elicits="mean").findings if f.check == "elicitation"]
+    assert mean.message == "declared mean; the best constant prediction is 0.87"
 
 
 def test_a_clamped_probability_is_told():
@@ -301,7 +305,7 @@ def test_two_links_are_told_whatever_the_loss():
         assert worse(loss_of) == {("score_space", "error")}, loss_of.__name__
     assert worse(lambda z, y: F.nll_loss(z, y), space="logits") == {("score_space", "error")}
     assert worse(lambda p, y: F.nll_loss(p, y), space="probabilities") == {("score_space", "error")}
-    assert worse(nn.NLLLoss, space="log_probabilities") == set()
+    assert worse(nn.NLLLoss, space="log_probabilities") == worse(nn.NLLLoss, space="log-probabilities") == set()
 
 
 def test_what_cannot_be_elicited_is_refused():

@@ -175,6 +175,11 @@ def test_messages(call, error, message):
         call()
 
 
+def test_a_space_is_written_with_hyphens_or_underscores():
+    one, other = (slopes.loss("classification", space=f"log{x}probabilities")(lambda p, t: p[..., 0]) for x in "-_")
+    assert one.kind == other.kind != slopes.loss("classification")(lambda p, t: p[..., 0]).kind
+
+
 def test_a_parameter_needs_a_default_inside_its_domain():
     with pytest.raises(TypeError, match="parameter alpha needs a default"):
 

@@ -185,7 +185,7 @@ WRONG = [
     (3, {}, TypeError, "takes a card, a function or a module, got int"),
     (Needy, {}, TypeError, "Needy is a class that cannot be made without arguments"),
     (squared, {"kind": "regresion"}, ValueError, "no kind 'regresion'; did you mean 'regression'?"),
-    (squared, {"space": "logit"}, ValueError, "space must be one of 'logits', 'probabilities', 'log_probabilities'"),
+    (squared, {"space": "logit"}, ValueError, "space must be one of 'logits', 'probabilities', 'log-probabilities'"),
 ]
 
 

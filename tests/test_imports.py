@@ -258,8 +258,16 @@ def test_no_code_knows_a_kind_or_space_by_its_name():
     for source in set(home.rglob("*.py")) - set((home / "kinds").glob("*.py")):
         place = str(source.relative_to(home))
         for node in ast.walk(ast.parse(source.read_text())):
+            assert not compares_kinds(node), f"{place}:{node.lineno} compares kinds by their names"
             used = words_asked_for(node) & names - {elsewhere.get(place)}  # the word means something else there
             assert not used, f"{place}:{node.lineno} asks for {used}"
+
+
+def compares_kinds(node):
+    """Return whether a node compares the name of a kind, as in `card.kind.name == kind.name`."""
+    return isinstance(node, ast.Compare) and any(
+        re.search(r"\bkind\.name$|\bACTIVATION\.name$", ast.unparse(part)) for part in (node.left, *node.comparators)
+    )
 
 
 def words_asked_for(node):

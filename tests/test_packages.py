@@ -67,7 +67,7 @@ LOSSES = {
     "torchvision.ops.distance_box_iou_loss": (None, {"kind": "boxes"}),
     "torchvision.ops.complete_box_iou_loss": (None, {"kind": "boxes"}),
 }
-BROADCAST = "predictions (N, 1) and targets (N,) give N × N differences, without a word"
+BROADCAST = "predictions (N, 1) and targets (N,) silently give N × N differences"
 TRULY_WRONG: dict[str, dict[str, str]] = {
     "timm.loss.AsymmetricLossSingleLabel": {"reduction": "its reduction has no effect"},
     "fvcore.nn.smooth_l1_loss": {"shape_contract": BROADCAST},

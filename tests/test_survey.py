@@ -337,7 +337,7 @@ def test_what_is_no_loss_after_all_is_skipped(monkeypatch):
         if "class" in subject:
             raise TypeError("audit: it cannot be made")
         fault = Finding("calling", "raises KeyError: 0, however it is called", "", "")
-        return Report(subject, [fault], ["calling"])
+        return Report(subject, [fault], ["calling"], is_refused=True)
 
     cases = [case("class"), case("function"), case("function", is_named=True)]
     first, second, named = audited(monkeypatch, cases, audit)

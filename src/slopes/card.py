@@ -787,9 +787,8 @@ def loss(
         raise ValueError(f"loss: kind must be {OneOf(tuple(kinds.KINDS))}, got {kind!r}")
     claims = {"minimum": 0.0} | claims
     chosen, first = kinds.KINDS[kind], kinds.KINDS[kind].arguments[0].name
-    spaces = {name: given for name, given in ((first, space), ("target", target)) if given is not None}
-    for name, given in spaces.items():
-        kinds.SPACE.check("loss", "space" if name == first else name, given)
+    wanted = (("space", first, space), ("target", "target", target))
+    spaces = {name: kinds.read_space("loss", option, given) for option, name, given in wanted if given is not None}
     if spaces:
         chosen = chosen.having(**spaces)
     return lambda body: Loss(body, kind=chosen, definition=definition, same_as=same_as, papers=papers, **claims)

@@ -31,7 +31,7 @@ def audit(
 
     - `kind`: "activation", or for a loss one of `slopes.kinds`; "xgboost", "lightgbm" or "catboost" for the gradient
       and Hessian of a boosting objective.
-    - `space`: whether predictions are "logits", "probabilities" or "log_probabilities".
+    - `space`: whether predictions are "logits", "probabilities" or "log-probabilities".
     - `elicits`: the best constant prediction: "mean", "median", "quantile 0.9" or "probability".
     - `bounded`: it saturates on purpose, as robust losses do. `batch_level`: it depends on a whole batch on purpose.
     - `terms`: the terms that it adds up, by name, each a function of the same arguments.

@@ -17,7 +17,7 @@ from slopes.auditing.signatures import EXTRAS, has_roles, reduction_way, require
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import NotATensor, Subject, SubjectError
 from slopes.card import Activation, Card, Loss, Map
-from slopes.kinds import ACTIVATION, DISTRIBUTION, MULTILABEL, TRIPLETS, Kind
+from slopes.kinds import DISTRIBUTION, KINDS, MULTILABEL, TRIPLETS, Kind
 from slopes.kinds.spaces import LOG_PROBABILITIES, Space
 
 
@@ -105,7 +105,7 @@ def _of_example(thing: Any, declared: Declared, make: Callable[[Form], Subject])
 
 
 def _is_of(form: Form, kind: Kind | None) -> bool:
-    return form.kind is not None and kind is not None and form.kind.name == kind.name
+    return form.kind is not None and kind is not None and form.kind.is_variant_of(kind)
 
 
 SURE = 0.7  #: fitness from which on a form is no guess, unless another fits as well
@@ -127,7 +127,7 @@ def _rival(make: Callable[[Form], Subject], best: Form, groups: Iterable[Sequenc
 
 def _is_activation(names: list[str] | None, declared: Declared, make: Callable[[Form], Subject]) -> bool:
     if declared.kind is not None:
-        return declared.kind == ACTIVATION.name
+        return declared.kind not in KINDS
     return len(names) == 1 if names is not None else _accepted(make, [Form(shape=(64,))])[0] is not None
 
 

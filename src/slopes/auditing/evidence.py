@@ -11,6 +11,8 @@ import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
+from traceback import FrameSummary
 from typing import Any
 
 import numpy as np
@@ -108,6 +110,12 @@ def own_copy(thing: Any) -> Any:
         return copy.deepcopy(thing)
     except Exception:
         return thing
+
+
+def locate(setup: Sequence[str], given: Mapping[str, Any], frame: FrameSummary, message: str, repair: str) -> Finding:
+    """Finding about an exception that none of our calls repeats: code of the subject, and the line that raised."""
+    told = f"# raised in {Path(frame.filename).name}, line {frame.lineno}: {frame.line}"
+    return Script([*setup, told], given).finding(message, repair, shows=lambda: True)
 
 
 def attempt(call: str, error: str = "Exception") -> str:

@@ -12,9 +12,10 @@ from slopes.auditing import boosting, cards, own_data
 from slopes.auditing.behaviour import CHECKS, calling
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
+from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.auditing.growth import Budget, measure
 from slopes.auditing.reference import comparison, fingerprint
-from slopes.auditing.report import NEVER_CALLED, Finding, Report, run
+from slopes.auditing.report import Finding, Report, run
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import SubjectError, undisturbed
 from slopes.card import Card
@@ -27,7 +28,7 @@ def examine(
 ) -> Report:  # fmt: skip
     """Report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
     with undisturbed():
-        if declared.get("kind") in boosting.FRAMEWORKS:
+        if declared.get("kind") in FRAMEWORKS:
             return boosting.examine_objective(thing, declared, against=against, seed=seed, spec=spec)
         try:
             subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
@@ -63,8 +64,8 @@ def _doubted(finding: Finding) -> Finding:
 
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
     finding = error.finding(
-        f"raises {error}, {NEVER_CALLED}",
+        f"raises {error}, however it is called",
         "say what it takes with kind= and space=, or make it take a prediction and a target alone "
         "(functools.partial binds the rest)",
     )
-    return Report(source_of(thing, spec).name, [replace(finding, check="calling")], ["calling"])
+    return Report(source_of(thing, spec).name, [replace(finding, check="calling")], ["calling"], is_refused=True)

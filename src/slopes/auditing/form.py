@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.domains import OneOf, shown
 from slopes.hints import did_you_mean
 from slopes.kinds import ACTIVATION, KINDS, Examples, Kind
-from slopes.kinds.spaces import LOG_PROBABILITIES, LOGITS, PROBABILITIES, Space
+from slopes.kinds.spaces import LOG_PROBABILITIES, LOGITS, PROBABILITIES, Space, read_space
 
 Arguments = tuple[Tensor, ...]
-#: Spaces of predictions as users write them.
-DECLARED_SPACES = tuple(space.name.replace("-", "_") for space in (LOGITS, PROBABILITIES, LOG_PROBABILITIES))
+DECLARED_SPACES = (LOGITS, PROBABILITIES, LOG_PROBABILITIES)
 ROWS = 8  #: rows of a batch
 
 
@@ -48,19 +48,17 @@ class Declared:
                 raise TypeError(f"audit: {name} must be text, got {shown(value)}")
         if self.divisor is not None:
             OneOf(("elements", "rows", "weights", "valid", "one")).check("audit", "divisor", self.divisor)
-        kinds = ("activation", *KINDS, "xgboost", "lightgbm", "catboost")
+        kinds = ("activation", *KINDS, *FRAMEWORKS)
         if self.kind is not None and self.kind not in kinds:
             raise ValueError(f"audit: no kind {self.kind!r}; {did_you_mean(self.kind, kinds)}")
         if self.space is not None:
-            OneOf(DECLARED_SPACES).check("audit", "space", self.space)
+            object.__setattr__(self, "space", read_space("audit", "space", self.space, DECLARED_SPACES))
         if self.elicits is not None and not re.fullmatch(r"mean|median|probability|quantile 0?\.\d+", self.elicits):
             raise ValueError(
                 f"audit: elicits must be 'mean', 'median', 'probability' or a quantile, as 'quantile 0.9', "
                 f"got {self.elicits!r}"
             )
         self._check_example()
-        if self.space is not None:
-            object.__setattr__(self, "space", self.space.replace("_", "-"))
 
     def _check_example(self) -> None:
         if self.call is not None and not callable(self.call):
@@ -116,6 +114,10 @@ class Form:
     @property
     def classes(self) -> int:
         return self.shape[self.axis] if self.shape else 1
+
+    def class_axis(self, ndim: int) -> int:
+        """Axis of the classes in a user's batch, where they follow the rows."""
+        return 1 if ndim > 1 and self.axis in (1, -1) else -1
 
     def laid_out(self, arguments: Sequence[Any], dtype: torch.dtype | None = None) -> Arguments:
         """Arguments of `examples` as tensors in the subject's layout."""

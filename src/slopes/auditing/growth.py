@@ -53,7 +53,7 @@ class Budget:
     def check(self, growth: Growth | None, arguments: Sequence[Tensor]) -> None:
         """Raise Skip for a call that would exceed the budget."""
         if self.left <= 0:
-            raise Skip("its time is over: time_limit gives it more")
+            raise Skip("time_limit is reached; raise it to run this check")
         if growth is None or not arguments or arguments[0].numel() <= growth.entries:
             return
         rows = len(arguments[0]) if arguments[0].ndim else 1

@@ -223,7 +223,7 @@ class Likeness:
 def fingerprint(subject: Subject) -> Iterator[Finding]:
     """Check that the subject computes the function of its name, if the catalogue knows it."""
     if subject.card is not None:
-        raise Skip("it is a card, which says itself what it is")
+        raise Skip("a card names its own function")
     named = _namesake(subject)
 
     def order(x: Likeness) -> tuple[Any, ...]:  # among equals, the plainest
@@ -246,7 +246,7 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
         calls = [subject.call, *(x.call(subject, reduction) for x in (nearest, own))]
         yield shown.script(small, ", ".join(calls)).finding(
             f"is called {subject.title} and computes {nearest}, which is up to {own.largest:.2g} from {own}",
-            f"use {own} if that was meant; or call it what it is, for weights trained with one run ill with the other",
+            f"use {own} if that was meant; or rename it: weights trained with one do not fit the other",
             "warning",
             came=f"{{0}}, as {nearest} gives ({{1}})",
             expected=f"{{2}}, as {own} gives",
@@ -339,7 +339,7 @@ def _options(card: Any, subject: Subject) -> Iterator[dict[str, Any]]:
             yield {"mode": "multilabel", "over": "all", "axis": -1} | shared
         elif len(subject.form.shape) > 2:
             yield from ({"axis": axis, "over": over} | shared for over in ("sample", "batch", "all"))
-    elif card.kind.name == kind.name and card.kind.spaces(card.settings)[0] == subject.form.spaces[0]:
+    elif card.kind.is_variant_of(kind) and card.kind.spaces(card.settings)[0] == subject.form.spaces[0]:
         yield {"axis": axis} if kind.rowwise and "axis" in card.kind.options else {}
 
 

@@ -15,7 +15,6 @@ from slopes.notebook import escape, judged, preformatted, table
 #: folders of libraries on the way from an exception to the function that called them
 LIBRARIES = {"torch", "numpy", "scipy", "mpmath", "flint", "sympy"}
 SEVERITIES = ("error", "warning", "note")
-NEVER_CALLED = "however it is called"  #: ends the message about a subject that raises for all arguments
 
 
 class AuditError(Exception):
@@ -73,6 +72,8 @@ class Report:
     ran: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)  #: reasons, by the names of checks that did not run
     facts: list[str] = field(default_factory=list)  #: facts about the subject, found by calling it
+    is_refused: bool = False  #: whether the subject raises for all arguments
+    is_lost: bool = False  #: whether the subject hung or died, or its file does not run
 
     @property
     def ok(self) -> bool:
@@ -100,7 +101,7 @@ class Report:
         told = json.loads(text)
         known = Finding.__dataclass_fields__
         findings = [Finding(**{name: x for name, x in found.items() if name in known}) for found in told["findings"]]
-        return cls(told["subject"], findings, told["ran"], told["skipped"], told["facts"])
+        return cls(**{name: x for name, x in told.items() if name != "ok"} | {"findings": findings})
 
     @property
     def headline(self) -> str:
@@ -150,8 +151,8 @@ def count_findings(findings: Iterable[Finding]) -> str:
 
 def unusable(spec: str, fault: str, repair: str) -> Report:
     """Report on an object of a file that no check could look at."""
-    finding = Finding("calling", fault, f"slopes.audit({spec!r})", repair, came=fault, expected="a tensor")
-    return Report(spec, [finding], ["calling"])
+    finding = Finding("calling", fault, f"import slopes\nslopes.audit({spec!r})", repair, expected="a tensor")
+    return Report(spec, [finding], ["calling"], is_lost=True)
 
 
 NO_GRADIENTS = "it computes in NumPy, which has no gradients"
@@ -188,7 +189,7 @@ def why_not(check: Check, subject: Any, report: Report) -> str | None:
         return f"not about {subject.family}s"
     before = _before(check, report)
     if any(finding.severity == "error" or finding.check == "purity" for finding in before):  # impure calls differ
-        return f"would see again what {before[0].check} found"
+        return f"would report the fault of {before[0].check} again"
     if getattr(check, "slow", False) and subject.quick:
         return "left out of a quick audit"
     if getattr(check, "by_gradients", False) and subject.form.numpy:
@@ -253,11 +254,12 @@ def _record(error: Exception, name: str, subject: Any, report: Report) -> None:
         return  # one broken body, one finding
     repair = "make the function return numbers for every input that its kind allows"
     try:
+        message = f"raised {told}"
         if hasattr(error, "finding"):
-            report.findings.append(replace(error.finding(f"raised {told}", repair), check=name))
+            finding = error.finding(message, repair)
         else:
-            code = f"import slopes\nslopes.audit({subject.name})"
-            report.findings.append(Finding(name, f"raised {told}", code, repair))
+            finding = subject.raised(innermost_frame(error), message, repair)
+        report.findings.append(replace(finding, check=name))
     except Skip as reason_:
         report.ran.remove(name)
         report.skipped[name] = str(reason_)
@@ -265,15 +267,19 @@ def _record(error: Exception, name: str, subject: Any, report: Report) -> None:
 
 def _is_of_subject(error: Exception) -> bool:
     """Whether the innermost frame outside of libraries belongs to the subject, not to the audit."""
-    if hasattr(error, "finding"):
-        return True
+    frame = innermost_frame(error)
+    return hasattr(error, "finding") or (frame is not None and not _is_of_audit(Path(frame.filename)))
+
+
+def innermost_frame(error: Exception) -> traceback.FrameSummary | None:
+    """Innermost frame outside of libraries."""
     standard = Path(traceback.__file__).parent
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
         is_standard = file.is_relative_to(standard) and "site-packages" not in file.parts
         if not is_standard and not LIBRARIES & set(file.parts) and not file.name.startswith("<"):
-            return not _is_of_audit(file)
-    return False
+            return frame
+    return None
 
 
 def _is_of_audit(file: Path) -> bool:

@@ -50,6 +50,7 @@ NUMBERS = {
 }
 LETTERS = {"y": "target", "t": "target", "z": "prediction", "p": "prediction"}  #: alone, as in f(z, y)
 EXTRAS = {"mask": "mask", "weight": "weight", "weights": "weight", "sample_weight": "weight"}
+SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps")
 
 
 def words_of(name: str) -> set[str]:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from traceback import FrameSummary
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 import slopes
-from slopes.auditing.evidence import Script, attempt, own_copy, seed_libraries
+from slopes.auditing.evidence import Script, Unshown, attempt, locate, own_copy, seed_libraries
 from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.growth import Budget, Growth
 from slopes.auditing.rebuilding import PLAIN, constructor_arguments, rebuilt
@@ -438,6 +439,16 @@ class Subject:
         if self.form.numpy:
             return f"np.{'full' if alike else 'array'}({shown}{kept.replace('torch', 'np')})"
         return f"torch.{'full' if alike else 'tensor'}({shown}{kept}{', requires_grad=True' if grad else ''})"
+
+    def raised(self, frame: FrameSummary, message: str, repair: str) -> Finding:
+        """Finding about an exception outside of `__call__`, shown by a value or gradient if these raise it, too."""
+        arguments = self.draw_few()
+        line, grad = (self.call, None) if self.form.numpy else (f"{self.call}.sum().backward()", 0)
+        with contextlib.suppress(Unshown):
+            return self.script(arguments, attempt(line), "came", grad=grad).finding(
+                message, repair, shows=lambda came: f"raised {type(came).__name__}: {came}" == message
+            )
+        return locate(*self.source.assign(self.variable), frame, message, repair)
 
     def smallest(self, arguments: Arguments, fails: Callable[[Arguments], bool]) -> Arguments:
         """Single row that still fails; if there is none, all rows."""

@@ -17,12 +17,12 @@ from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
-from slopes.kinds.spaces import BOXES, CHANCES, DISTRIBUTIONS, LOGITS, POSITIVE, REAL, SIGNS, SPACE, SPACES
+from slopes.kinds.spaces import BOXES, CHANCES, DISTRIBUTIONS, LOGITS, POSITIVE, REAL, SIGNS, SPACES, read_space
 
 __all__ = [
-    "ACTIVATION", "BINARY", "CLASSIFICATION", "DISTRIBUTION", "KINDS", "MULTILABEL", "OPTIONS", "SPACE", "SPACES",
+    "ACTIVATION", "BINARY", "CLASSIFICATION", "DISTRIBUTION", "KINDS", "MULTILABEL", "OPTIONS", "SPACES",
     "TRIPLETS", "Argument", "Batch", "Examples", "Kind", "check_broadcast", "check_mask", "check_numbers",
-    "check_same_shape", "check_shape_kept", "valid_axis",
+    "check_same_shape", "check_shape_kept", "read_space", "valid_axis",
 ]  # fmt: skip
 
 PREDICTION, TARGET, LOGIT = Argument("prediction", REAL), Argument("target", REAL), Argument("prediction", LOGITS)

@@ -295,6 +295,14 @@ class Kind:
         """Places of the arguments that come out of a model."""
         return tuple(place for place, name in enumerate(self.body) if place == 0 or name in LEARNED)
 
+    @property
+    def place_of_weights(self) -> int | None:
+        return self.roles.index("weight") if "weight" in self.roles else None
+
+    def is_variant_of(self, other: Kind) -> bool:
+        """Whether they differ at most in the spaces of their arguments."""
+        return self.name == other.name
+
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the unreduced loss."""
         return shape[:-1] if self.rowwise else shape

@@ -19,6 +19,7 @@ class Role:
     is_learned: bool = False  #: whether it comes out of the model, so that a gradient is due
     direction: int = 0  #: 1 if the loss falls as the tensor rises, −1 if it rises
     varies: bool = True  #: whether noise may be added
+    must_teach: bool = True  #: whether a gradient must depend on it
 
 
 LABELS = replace(REAL, name="labels", is_real=False)
@@ -33,10 +34,10 @@ ROLES = {
     "target": Role(REAL),
     "teacher": Role(LOGITS),
     "reference": Role(REAL),
-    "input": Role(REAL),
+    "input": Role(REAL, must_teach=False),
     "labels": Role(LABELS, varies=False),
-    "weight": Role(POSITIVE, varies=False),
-    "mask": Role(LABELS, varies=False),
+    "weight": Role(POSITIVE, varies=False, must_teach=False),
+    "mask": Role(LABELS, varies=False, must_teach=False),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, ClassVar
@@ -208,4 +208,11 @@ ALL = (
     DISTRIBUTIONS, BOXES,
 )  # fmt: skip
 SPACES = {space.name: space for space in ALL}
-SPACE = OneOf(tuple(SPACES))
+
+
+def read_space(owner: str, argument: str, given: Any, spaces: Iterable[Space] = ALL) -> str:
+    """Name of one of the spaces; underscores may be written for its hyphens."""
+    names = tuple(space.name for space in spaces)
+    spelled = given.replace("_", "-") if isinstance(given, str) else given
+    OneOf(names).check(owner, argument, spelled if spelled in names else given)
+    return str(spelled)

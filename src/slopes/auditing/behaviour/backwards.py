@@ -84,7 +84,7 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
             yield subject.script(
                 small, *lines, f"(3.5 * {subject.call}).backward()", f"{name}.grad, 3.5 * once", grad=0
             ).finding(
-                f"the backward of {function} does not heed the factor before the loss",
+                f"the backward of {function} ignores the incoming gradient",
                 "multiply what backward returns with grad_output",
                 came="a gradient of {0} for 3.5 times the loss",
                 expected="{1}",
@@ -164,7 +164,7 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
         f"{name}.grad.view(-1)[{entry}].item() if {name}.grad is not None else 0.0, difference.item()",
         grad=0,
     ).finding(
-        f"differentiated twice, {function} gives a wrong number without a word",
+        f"differentiated twice, {function} silently gives a wrong number",
         "save the input, and compute from it in backward with torch: what was computed in forward and kept on ctx is a "
         "constant to the second derivative; or decorate backward with once_differentiable",
         came="a second derivative of {0}",

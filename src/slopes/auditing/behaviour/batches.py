@@ -52,7 +52,7 @@ def asked(subject: Subject, finding: Finding) -> Finding:
     return finding if subject.form.sure else replace(finding, severity="note")
 
 
-def own(subject: Subject) -> bool:
+def is_library_loss(subject: Subject) -> bool:
     """Whether it is a loss of torch or slopes.nn, which keep torch's documented conventions."""
     home = type(subject.thing).__module__ if subject.is_module else getattr(subject.thing, "__module__", "")
     return str(home).startswith(("torch.", "slopes.nn"))
@@ -64,8 +64,8 @@ def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
     assert kind is not None
     rows = first.numel() // first.shape[subject.form.axis] if kind.rowwise else len(first)
     known = {"elements": float(first.numel()), "rows": float(rows), "samples": float(len(first))}
-    if "weight" in kind.roles:
-        known["weights"] = float(arguments[kind.roles.index("weight")].sum())
+    if kind.place_of_weights is not None:
+        known["weights"] = float(arguments[kind.place_of_weights].sum())
     elif not arguments[-1].is_floating_point():
         weights = next((w for w in _tensors(subject.thing) if w.shape == (first.shape[subject.form.axis],)), None)
         if weights is not None:

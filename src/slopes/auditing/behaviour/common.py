@@ -39,7 +39,7 @@ def skip_on_refusal(check: Check) -> Check:
         try:
             yield from check(subject)
         except SubjectError as error:
-            raise Skip(f"it raises for what it would be given ({error})") from error
+            raise Skip(f"it rejects the arguments of this check ({error})") from error
 
     return checked
 

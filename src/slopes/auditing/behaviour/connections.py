@@ -38,7 +38,7 @@ def connectivity(subject: Subject) -> Iterator[Finding]:
 
 def _whole(subject: Subject) -> Iterator[Finding]:
     arguments = subject.draw_few()
-    name, wrong = subject.form.names[0], ""
+    name, wrong, raises = subject.form.names[0], "", False
     subject(*arguments)  # a call that raises without a gradient is not reported here
     try:
         subject.gradient(*arguments)
@@ -46,11 +46,11 @@ def _whole(subject: Subject) -> Iterator[Finding]:
         wrong = str(error)
     except SubjectError as error:
         if spoiled(subject):
-            raise Skip("it changes its arguments in place, which purity tells") from None
-        wrong = f"there is no gradient, for it raises {error}"
+            raise Skip("it changes its arguments in place; see purity") from None
+        wrong, raises = f"no gradient: backward raises {error}", True
     if not wrong:
         return
-    if not subject(*arguments).requires_grad and "raises" not in wrong:
+    if not subject(*arguments).requires_grad and not raises:
         lines = [f"{subject.call}.requires_grad"]
     else:
         lines = [attempt(f"torch.autograd.grad({subject.call}.sum(), {name}, allow_unused=True)[0]"), "came"]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.selection import half, selections
+from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script, seed_libraries
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, about
@@ -37,8 +37,8 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
         shapes = " and ".join(f"{name} {tuple(x.shape)}" for name, x in zip(names, arguments, strict=True))
         shapes += "".join(f" and {name} {tuple(x.shape)}" for name, x in options[0].items())
         yield _in_both_shapes(subject, which, arguments, same[0], options[0]).finding(
-            f"{shapes} are broadcast against each other, "
-            + ("with a warning that is shown once" if told else "without a word"),
+            f"{shapes} are broadcast against each other"
+            + (", with a warning that is shown once" if told else " silently"),
             REPAIR_SHAPES,
             "note" if told or not subject.form.sure else "error",
             expected="{1}, as for one shape, or a ValueError",
@@ -135,7 +135,7 @@ def _calls(subject: Subject) -> Iterator[tuple[Arguments, dict[str, Any]]]:
     yield subject.draw(), {}
     if not subject.form.numpy:
         for way in selections(subject):
-            yield way.keeping(half(way.shape), subject.draw())
+            yield way.keeping(keep_two_thirds(way.shape), subject.draw())
 
 
 def _changed(subject: Subject, arguments: Arguments, options: dict[str, Any]) -> list[str]:

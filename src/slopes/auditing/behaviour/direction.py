@@ -35,7 +35,7 @@ def direction(subject: Subject) -> Iterator[Finding]:
     better, worse = both[:count], both[count:]
     measure = bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
     yield print_both(subject, better, worse).finding(
-        f"{what} costs more than what is wrong" + (": a measure that is to grow, not a loss?" if measure else ""),
+        f"{what} costs more than a wrong prediction" + (": a measure that is to grow, not a loss?" if measure else ""),
         "turn the sign (1 − similarity, −log-likelihood), or put prediction and target in the order it wants",
         "note" if measure else severity_if_sure(subject),
         came="{0} where right, {1} where wrong",

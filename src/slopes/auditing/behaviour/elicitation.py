@@ -67,10 +67,10 @@ def _of_sample(subject: Subject, wanted: str) -> Iterator[Finding]:
     if low + offset - 0.02 <= best <= high + offset + 0.02:
         return
     small = torch.full_like(first, round(best, 3)), sample, *rest
-    told = {"mean": "mean", "median": "median", **{f"quantile {q / 10}": f"quantile {q / 10}" for q in range(1, 10)}}
-    near = min(told, key=lambda name: abs(functional(name)[0] + offset - best))
+    share = float((sample <= best + 1e-3).double().mean())
+    place = "" if wanted == "mean" else f"the {share:.2g} quantile"
     yield _searched(subject, small, wanted).finding(
-        f"declared to elicit the {wanted}, and its best constant prediction is nearest to the {near}",
+        f"declared {wanted}; the best constant prediction is {place or format(best, '.4g')}",
         "a quantile q costs q · (t − p) where p is too low and (1 − q) · (p − t) where it is too high; a squared error "
         "elicits the mean, an absolute one the median",
         came="{0:.4g}", expected="{1:.4g}", shows=lambda best, wanted: abs(best - wanted) > 0.02,
@@ -115,7 +115,7 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
     best = round(least(costs, 0.02, 0.98), 4)
     if abs(best - share) <= (0.01 if said else 0.05) or not costs(best) < costs(share):
         return
-    what = f"the best constant prediction where {share:.0%} of the labels are so is a probability of {best:.2g}"
+    what = f"the best constant prediction if {share:.0%} of the labels are positive is a probability of {best:.2g}"
     if not said:
         subject.facts.append(f"{what}: read its outputs as scores, not as probabilities")
         return

@@ -11,15 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, close, counts, own
+from slopes.auditing.behaviour.batches import asked, close, counts, is_library_loss
 from slopes.auditing.behaviour.selection import selections
 from slopes.auditing.evidence import Script, is_lost
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.signatures import default_of
+from slopes.auditing.signatures import SMOOTHING, default_of
 from slopes.auditing.subject import Subject, SubjectError
 
-SMOOTHING = ("label_smoothing", "smoothing")
 WEIGHTS = ("weight", "class_weight", "class_weights", "weights")
 
 
@@ -131,7 +130,7 @@ def _told(options: dict[tuple[str, str], Any]) -> str:
 
 def _ignoring(options: Options) -> tuple[int, dict[tuple[str, str], Any]] | None:
     """(ignored label, options that it needs), or None."""
-    way = next((way for way in selections(options.subject) if way.what == "ignore_index"), None)
+    way = next((way for way in selections(options.subject) if way.is_label), None)
     if way is not None and not way.given:
         return way.label, {}
     return (-100, {options.ignore: -100}) if options.ignore is not None else None
@@ -264,10 +263,10 @@ def _unknown_label(options: Options) -> Finding | None:
             came = subject.total(first, wrong)
         except (SubjectError, Skip):
             continue
-        if own(subject) or not bool(torch.isfinite(came)):
+        if is_library_loss(subject) or not bool(torch.isfinite(came)):
             continue
         return subject.script((first, wrong), subject.call).finding(
-            f"a label of {label} among {options.classes} classes is taken without a word",
+            f"a label of {label} among {options.classes} classes is accepted silently",
             "refuse labels outside [0, classes): an index of −1 is the last class, and a comparison with none of them "
             "is a row without a target",
             "note",

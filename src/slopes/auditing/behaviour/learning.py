@@ -14,6 +14,7 @@ from slopes.auditing.evidence import attempt
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip
 from slopes.auditing.subject import Disconnected, Subject, SubjectError
+from slopes.kinds.declared import ROLES
 
 REPAIR_PARAMETER = (
     "compute with the parameter itself: .data, .detach(), no_grad and .item() end the graph, and so does "
@@ -191,7 +192,7 @@ def _unheard(subject: Subject, place: int) -> Iterator[Finding]:
         f"training learns nothing from {name}: whatever it is, the gradient is the same"
         + (", though the value changes" if values_differ else ""),
         f"use {name} in the term that the model is to learn; look for another tensor in its place",
-        "warning" if role in ("weight", "mask", "input") else "error",
+        "error" if ROLES[role].must_teach else "warning",
         came=f"{{1}} with another {name}",
         expected="another gradient than {0}",
         shows=lambda one, two: torch.equal(one, two),

@@ -14,10 +14,9 @@ from torch import Tensor
 from slopes.auditing.behaviour.common import MEASURE, cost, hard, print_cost, skip_on_refusal
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.signatures import default_of
+from slopes.auditing.signatures import SMOOTHING, default_of
 from slopes.auditing.subject import Subject
 
-SMOOTHING = ("label_smoothing", "smoothing", "smooth_eps")
 CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -376,7 +375,7 @@ def _boxes(subject: Subject, name: str) -> Iterator[Finding]:
         came, exact = cost(subject, first, target), float(torch.as_tensor(card(first, target)))
         if not abs(came - exact) <= 1e-3 * (1 + abs(exact)):
             yield _told(
-                subject, (first, target), f"goes by the name of {card.name}, and is off it for boxes that {what}",
+                subject, (first, target), f"is named {card.name}, but differs from it for boxes that {what}",
                 f"compare it with slopes.{card.name}: widths and heights of the intersection are clamped at 0, and all "
                 "beyond the union is divided by the box around both", came, f"{exact:.6g}", "warning",
             )  # fmt: skip
@@ -398,8 +397,8 @@ def _distilled(subject: Subject) -> Iterator[Finding]:
         return
     steepest = f"torch.autograd.grad({hot.call}.sum(), {hot.form.names[0]})[0].abs().max()"
     yield hot.script(arguments, steepest, grad=0).finding(
-        f"its gradient falls with {found[0]} as its power {math.log(after / before, 4):.2g}: beside the loss of the "
-        "labels a soft target counts for ever less",
+        f"its gradient falls with {found[0]} as its power {math.log(after / before, 4):.2g}: the weight of soft "
+        f"targets shrinks as {found[0]} grows",
         f"multiply the divergence of the softened probabilities by {found[0]}**2, and only once",
         "warning",
         came=f"a gradient of {{0:.3g}} with {found[0]} = 120",
@@ -452,7 +451,7 @@ def _gate(subject: Subject, name: str) -> Iterator[Finding]:
     if min(distances[:2]) <= 0.05 or min(distances) <= 1e-6:  # an approximation, or another gate: see `fingerprint`
         return
     yield _told(
-        subject, (x,), f"goes by the name of {name}, and is not {name} with either half as the gate",
+        subject, (x,), f"is named {name}, but is not {name} with either half as the gate",
         f"the function is taken of one half alone, the gate: see slopes.{name}", cost(subject, x),
         " or ".join(f"{float(y.mean()):.6g}" for y in known[:2]) + " on average", "warning",
     )  # fmt: skip
@@ -479,7 +478,7 @@ def _activation(subject: Subject, name: str) -> Iterator[Finding]:
     slip = float(off.max()) < 0.3
     yield _told(
         subject, (x[at : at + 1],),
-        f"goes by the name of {card}, and is off it by up to {float(off.max()):.2g}"
+        f"is named {card}, but differs from it by up to {float(off.max()):.2g}"
         + (": a wrong constant" if slip else ": is it another function?"),
         f"compare its constants with those of slopes.{card}", float(came[at]), f"{float(exact[at]):.6g}",
         "warning" if slip else "note",

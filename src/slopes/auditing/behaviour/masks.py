@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.batches import asked, close, several
-from slopes.auditing.behaviour.selection import Selection, half, selections
+from slopes.auditing.behaviour.selection import Selection, keep_two_thirds, selections
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.subject import Subject, SubjectError
@@ -40,7 +40,7 @@ def _findings(subject: Subject, way: Selection) -> Iterator[Finding | None]:
 
 
 def _masked(subject: Subject, way: Selection, arguments: Arguments) -> tuple[Arguments, dict[str, Any], Tensor]:
-    keep = half((len(arguments[0]), *way.shape[1:]))
+    keep = keep_two_thirds((len(arguments[0]), *way.shape[1:]))
     return *way.keeping(keep, arguments), keep
 
 
@@ -52,14 +52,14 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
         return None
     name, place = subject.form.names[0], tuple(torch.nonzero(hidden & (gradient != 0))[0].tolist())
     unread = False
-    if way.what == "mask":
+    if way.is_mask:
         everything, all_options = way.keeping(torch.ones_like(keep), arguments)
         unread = close(subject.gradient(*everything, **all_options)[1], gradient)
     lines = f"{subject.call_with(options)}.sum().backward()", f"{name}.grad{list(place)}"
     return subject.script(arguments, *lines, grad=0, given=options).finding(
         f"{way.name} is not read" if unread else f"what {way.name} hides has a gradient",
         f"multiply every term by {way.name} before the sum, and divide by the count of what is left",
-        "error" if unread or way.what == "ignore_index" else "note",  # it may weigh both sides
+        "error" if unread or way.is_label else "note",  # it may weigh both sides
         came=f"{{0:.4g}} where {way.name} says that nothing counts",
         expected="exactly 0",
         shows=lambda gradient: gradient != 0,
@@ -72,7 +72,7 @@ def _junk(subject: Subject, way: Selection) -> Iterator[Finding]:
     value, gradient = subject.gradient(*arguments, **options)
     if not bool(torch.isfinite(value).all()):
         return
-    numbers = JUNK if way.what == "mask" else JUNK[:2]
+    numbers = JUNK if way.is_mask else JUNK[:2]
     for number, place in product(numbers, reversed(range(len(arguments)))):
         x, space = arguments[place], subject.form.spaces[place]
         if not x.is_floating_point() or place == way.place or x.ndim < keep.ndim:
@@ -105,7 +105,7 @@ def _junk(subject: Subject, way: Selection) -> Iterator[Finding]:
 
 
 def _thins(subject: Subject, way: Selection) -> Finding | None:
-    if way.what != "mask" or subject.batch_level:
+    if not way.is_mask or subject.batch_level:
         return None
     arguments = subject.draw(rows=min(2, subject.form.shape[0]))
     axis = 1 if len(way.shape) > 1 else 0

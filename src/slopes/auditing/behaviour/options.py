@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.behaviour.batches import several
-from slopes.auditing.behaviour.selection import half, selections
+from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.rebuilding import constructor_arguments, rebuilt
@@ -147,9 +147,9 @@ def _contexts(subject: Subject, option: Option, options: list[Option]) -> Iterat
     if subject.form.kind is not None:
         with contextlib.suppress(SubjectError, Skip):
             for way in selections(subject):
-                if way.what != "ignore_index":
-                    keep = half(way.shape)
-                    shown = keep if way.what == "mask" else torch.where(keep, 2, 0.5)
+                if not way.is_label:
+                    keep = keep_two_thirds(way.shape)
+                    shown = keep if way.is_mask else torch.where(keep, 2, 0.5)
                     yield {(way.name, True): shown.to(way.dtype)}
     for other in options:
         if (other.name, other.of_call) != (option.name, option.of_call):

@@ -25,7 +25,7 @@ from slopes.auditing.subject import Subject, SubjectError
 def continuity(subject: Subject) -> Iterator[Finding]:
     """Check that the value has no jump along a line of predictions."""
     if subject.notes.get("random"):
-        raise Skip("it draws random numbers, as many as its argument wants")
+        raise Skip("it draws random numbers, as many as its argument has entries")
     if subject.form.kind is not None and subject.form.kind.coupled:
         raise Skip("it may choose among the pairs of a batch, and jumps where it takes others")
     line, low, high, count = _line(subject)

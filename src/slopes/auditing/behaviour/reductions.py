@@ -12,8 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, asking, close, counts, cut, own, several, twice, twice_in_code
-from slopes.auditing.behaviour.selection import half, selections
+from slopes.auditing.behaviour.batches import (
+    asked,
+    asking,
+    close,
+    counts,
+    cut,
+    is_library_loss,
+    several,
+    twice,
+    twice_in_code,
+)
+from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import NO_GRADIENTS, Finding, Skip, about
@@ -156,7 +166,7 @@ def _judged(subject: Subject, script: Script, arguments: Arguments, names: list[
         return script.finding(
             "the mean of a divergence divides by all entries, so it is too small by the number of classes",
             "reduction='batchmean', or a sum over the classes before the mean; declare divisor='elements' if meant",
-            "note" if own(subject) else "warning",
+            "note" if is_library_loss(subject) else "warning",
             expected=f"{counts(subject, arguments)['rows']:g}, the rows",
             **told,
         )
@@ -222,7 +232,8 @@ def _by_classes(subject: Subject) -> Finding | None:
     kind, axis = subject.form.kind, subject.form.axis
     assert kind is not None
     softmax = kind.takes_labels or kind.compares_distributions or kind.compares_logits
-    if not softmax or kind.has_regions or subject.declared.divisor == "elements" or own(subject) or subject.form.numpy:
+    by_elements = subject.declared.divisor == "elements"
+    if not softmax or kind.has_regions or by_elements or is_library_loss(subject) or subject.form.numpy:
         return None
     if not (subject.space.is_logit or subject.space.is_log_probability):
         return None
@@ -337,10 +348,10 @@ def _split(subject: Subject) -> tuple[Arguments, dict[str, Any], Tensor, list[sl
     """(arguments, options, kept mask, slices); the last slice keeps nothing if entries can be hidden."""
     arguments = subject.draw(rows=7)
     parts = [slice(0, 3), slice(3, 5), slice(5, 7)]
-    way = next((way for way in selections(subject) if way.what != "weight"), None)
+    way = next((way for way in selections(subject) if not way.is_weight), None)
     if way is None:
         return arguments, {}, torch.ones(7, dtype=torch.bool), parts
-    keep = half((7, *way.shape[1:]))
+    keep = keep_two_thirds((7, *way.shape[1:]))
     keep[5:] = False
     marked, options = way.keeping(keep, arguments)
     return marked, options, keep, parts

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, close, own, several
+from slopes.auditing.behaviour.batches import asked, close, is_library_loss, several
 from slopes.auditing.behaviour.selection import selections
 from slopes.auditing.evidence import attempt, is_lost
 from slopes.auditing.form import Arguments
@@ -148,7 +148,7 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
         value, gradient = fault
         name = subject.form.names[0]
         bad = not bool(torch.isfinite(gradient).all())
-        sure = bad or any(way.name in options and way.what == "mask" for way in selections(subject))
+        sure = bad or any(way.name in options and way.is_mask for way in selections(subject))
         severity = "error" if sure else "note"  # torch's convention: the mean of nothing is NaN
         if what == ONE_ROW and sure:  # one row has no spread
             severity = "note" if subject.batch_level or subject.notes.get("coupled") else "warning"
@@ -168,9 +168,9 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
 def _degenerate(subject: Subject) -> Iterator[tuple[str, Arguments, dict[str, Any]]]:
     first, *rest = arguments = subject.draw(rows=min(2, subject.form.shape[0]))
     for way in selections(subject):
-        if way.what == "ignore_index" or way.what == "mask" or not own(subject):
+        if way.is_label or way.is_mask or not is_library_loss(subject):
             no = way.inverted if way.dtype == torch.bool else int(way.inverted)
-            none = f"every label is {way.label}" if way.what == "ignore_index" else f"{way.name} is all {no}"
+            none = f"every label is {way.label}" if way.is_label else f"{way.name} is all {no}"
             shape = (len(first), *way.shape[1:])
             for what, count in ((none, 0), ("one entry counts", 1)):
                 keep = (torch.arange(torch.Size(shape).numel()) < count).reshape(shape)

@@ -87,7 +87,8 @@ def _switched_off(
         f"the gradient {where} is {far / near:.2g} of that at 5: "
         + ("a clamp or an epsilon switches it off" if clamped else "is it meant to be bounded?"),
         "compute it from logits (binary_cross_entropy_with_logits, cross_entropy, logsigmoid) instead of log(p + eps) "
-        "or log(clamp(p))" if clamped else "declare bounded=True if it is to be; else what is surely wrong stays so",
+        "or log(clamp(p))" if clamped
+        else "declare bounded=True if it is to be; otherwise, confident mistakes are never corrected",
         severity_if_sure(subject) if clamped else "note",
         came="{0:.3g} where a logit is 40 off, {1:.3g} where it is 5 off", expected="at least a tenth",
         shows=lambda far, near: far < 0.1 * near,

@@ -28,9 +28,21 @@ class Selection:
     given: bool = False  #: whether the call gives that label
     place: int | None = None  #: of a mask or weights among the arguments, if they are no option
 
+    @property
+    def is_mask(self) -> bool:
+        return self.what == "mask"
+
+    @property
+    def is_weight(self) -> bool:
+        return self.what == "weight"
+
+    @property
+    def is_label(self) -> bool:
+        return self.what == "ignore_index"
+
     def keeping(self, keep: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
         """Arguments and options under which only entries in `keep` count."""
-        if self.what == "ignore_index":
+        if self.is_label:
             first, target, *rest = arguments
             target = torch.where(keep, target, self.label)
             return (first, target, *rest), {self.name: self.label} if self.given else {}
@@ -48,7 +60,7 @@ class Selection:
         return keep.reshape(*keep.shape, *([1] * (x.ndim - keep.ndim))).expand(x.shape)
 
 
-def half(shape: tuple[int, ...]) -> Tensor:
+def keep_two_thirds(shape: tuple[int, ...]) -> Tensor:
     """Mask that keeps two of three entries."""
     return (torch.arange(max(1, torch.Size(shape).numel())) % 3 != 1).reshape(shape)
 
@@ -98,8 +110,8 @@ def _mask(subject: Subject, name: str, arguments: Arguments) -> Selection | None
 
 def _turned(subject: Subject, way: Selection, arguments: Arguments) -> Selection:
     """Invert a mask if True hides an entry."""
-    keep = half(way.shape)
-    if way.what == "mask" and not subject.form.numpy and keep.numel() > 1:
+    keep = keep_two_thirds(way.shape)
+    if way.is_mask and not subject.form.numpy and keep.numel() > 1:
         given, options = way.keeping(keep, arguments)
         _, gradient = subject.gradient(*given, **options)
         counted = way.spread(keep, gradient, subject.form.axis)
@@ -121,7 +133,7 @@ def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
     if 0 <= way.label < subject.form.shape[subject.form.axis]:
         return None  # drawn labels have this class
     try:
-        marked, options = way.keeping(half(shape), arguments)
+        marked, options = way.keeping(keep_two_thirds(shape), arguments)
         subject(*marked, **options)
     except (SubjectError, Skip):
         return None

@@ -22,7 +22,7 @@ from slopes.auditing.subject import Subject, SubjectError
 def sample_weights(subject: Subject) -> Iterator[Finding]:
     """Check that weights of 1 change nothing, and that an entry's gradient is proportional to its weight."""
     subject = several(subject)
-    way = next((way for way in selections(subject) if way.what == "weight"), None)
+    way = next((way for way in selections(subject) if way.is_weight), None)
     if way is None:
         raise Skip("it takes no sample weights")
     if subject.batch_level or _is_coupled(subject, way):

@@ -15,12 +15,11 @@ from slopes.auditing.boosting.checks import CHECKS, Trial
 from slopes.auditing.boosting.derivatives import trial_batches
 from slopes.auditing.boosting.objective import Objective, adapted
 from slopes.auditing.discovery import subject_of
-from slopes.auditing.form import DECLARED_SPACES, Declared
+from slopes.auditing.form import Declared
+from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.auditing.report import Finding, Report, run
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import Subject, SubjectError
-
-FRAMEWORKS = ("xgboost", "lightgbm", "catboost")
 
 
 def examine_objective(
@@ -32,21 +31,21 @@ def examine_objective(
     name in the catalogue. A sigmoid or softmax precedes a loss of probabilities, an exponential a loss of positive
     predictions. Without `against`, the Hessian is compared with the gradient only.
     """
-    framework = declared["kind"]
+    framework = FRAMEWORKS[declared["kind"]]
     thing = given() if isinstance(given, type) else given
-    is_catboost, methods = framework == "catboost", ("calc_ders_range", "calc_ders_multi")
-    if not (any(hasattr(thing, method) for method in methods) if is_catboost else callable(thing)):
-        due = f"an object with {' or '.join(methods)}" if is_catboost else "a function"
-        raise TypeError(f"audit takes {due} for {framework}, got {type(thing).__name__}")
+    methods = framework.methods
+    if not (any(hasattr(thing, method) for method in methods) if methods else callable(thing)):
+        due = f"an object with {' or '.join(methods)}" if methods else "a function"
+        raise TypeError(f"audit takes {due} for {framework.name}, got {type(thing).__name__}")
     loss = None if against is None else loss_of(against, declared, seed)
-    by_class = not hasattr(thing, "calc_ders_range") if is_catboost else None
+    by_class = not hasattr(thing, "calc_ders_range") if methods else None
     batches = trial_batches(loss, by_class, np.random.default_rng(seed))
     objective, batch, error = adapted(thing, framework, source_of(given, spec), batches)
     report = Report(objective.name)
     if error is None:
         compared = "its Hessian is held to its gradient; give against= its loss"
         compared = f"compared with {loss.name}" if loss else compared
-        report.facts.append(f"an objective of {framework}, called as {objective.interface.title}; {compared}")
+        report.facts.append(f"an objective of {framework.name}, called as {objective.interface.title}; {compared}")
 
     def boosting(objective: Objective) -> Iterator[Finding]:
         if error is not None:
@@ -66,9 +65,8 @@ def loss_of(against: Any, declared: Mapping[str, Any], seed: int) -> Subject:
 
     spec = against if isinstance(against, str) else None
     thing = loading.find(against) if spec else against
-    space = declared.get("space") if declared.get("space") in DECLARED_SPACES else None
     try:
-        subject, _ = subject_of(thing, spec=spec, declared=Declared(space=space), seed=seed)
+        subject, _ = subject_of(thing, spec=spec, declared=Declared(space=declared.get("space")), seed=seed)
     except SubjectError as error:
         raise TypeError(f"audit: against= cannot be called as a loss of predictions and targets: {error}") from error
     if subject.form.kind is None or len(subject.form.names) != 2 or subject.batch_level:

@@ -25,7 +25,7 @@ class Trial:
         self.truth = None if loss is None else truth(loss, batch)
         #: ratio of the gradient to the loss's; None if it is no multiple
         self.factor = None if self.truth is None else ratio(self.gradient, self.truth[0])
-        self.is_maximised = objective.framework == "catboost"
+        self.is_maximised = objective.framework.is_maximised
         self.minimised = ", of what is minimised" * self.is_maximised
 
     def curvature(self) -> Numbers:
@@ -72,7 +72,7 @@ def check_gradient(trial: Trial) -> Iterator[Finding]:
     """Check that the gradient is the loss's, by the raw score, with the framework's sign and order."""
     objective, batch, gradient, factor = trial.objective, trial.batch, trial.gradient, trial.factor
     if objective.interface is DATA_FIRST:
-        called = f"{objective.framework} calls objective(raw scores, data set)"
+        called = f"{objective.framework.name} calls objective(raw scores, data set)"
         yield replace(objective, interface=NATIVE).raising(batch.rows(0), "takes the data set first", called)
     elif lost := list(trial.lost("gradient")):
         yield from lost
@@ -89,7 +89,7 @@ def _falling(trial: Trial) -> Iterator[Finding]:
     """Without a loss, check that the gradient does not fall all the way, which leads away from the target."""
     raw, gradient = trial.batch.raw, trial.gradient
     if raw.ndim == 1 and bool((gradient[raw == raw.max()] < gradient[raw == raw.min()]).all()):
-        why = "CatBoost maximises" if trial.is_maximised else f"{trial.objective.framework} minimises"
+        why = "CatBoost maximises" if trial.is_maximised else f"{trial.objective.framework.name} minimises"
         batch = trial.batch.rows(int(np.argmin(raw)), int(np.argmax(raw)))
         yield trial.objective.show(batch, "gradient[0]", "raw[0]", "gradient[1]", "raw[1]").finding(
             f"the gradient falls as the raw score rises, so that training runs away from the target: {why}",
@@ -110,14 +110,14 @@ def _causes(trial: Trial, expected: Numbers) -> Iterator[tuple[str, str]]:
         yield "the derivatives have the wrong sign: CatBoost maximises", repair
     elif trial.factor is not None:
         repair = "give d loss / d raw score, prediction minus target and not target minus prediction"
-        yield f"the gradient has the wrong sign: {trial.objective.framework} minimises", repair
+        yield f"the gradient has the wrong sign: {trial.objective.framework.name} minimises", repair
     yield from _wrong_link(trial, expected)
     name = trial.loss.name if trial.loss else "a loss"
     yield f"the gradient is not that of {name}", "derive the loss by the raw score, link included"
 
 
 def _wrong_order(trial: Trial, expected: Numbers) -> Iterator[tuple[str, str]]:
-    objective, framework = trial.objective, trial.objective.framework
+    objective, framework = trial.objective, trial.objective.framework.name
     if objective.interface is not SKLEARN:
         return
     first = next(iter(arguments_of(objective.thing) or ()), "")

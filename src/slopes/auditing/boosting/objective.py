@@ -8,13 +8,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from traceback import FrameSummary
 from typing import Any
 
 import numpy as np
 import torch
 
 from slopes.auditing.boosting.derivatives import Batch, Derivatives, Numbers
-from slopes.auditing.evidence import Script, attempt
+from slopes.auditing.evidence import Script, attempt, locate
+from slopes.auditing.frameworks import Framework
 from slopes.auditing.report import Finding
 from slopes.auditing.signatures import arguments_of
 from slopes.auditing.source import Source
@@ -64,7 +66,7 @@ class Objective:
     """Objective with a uniform call for the derivatives of the minimised function."""
 
     thing: Any
-    framework: str
+    framework: Framework
     source: Source
     interface: Interface
 
@@ -95,7 +97,7 @@ class Objective:
             return {"raw": batch.raw, "y": batch.label}
         if weight is None and self.interface is MULTI:
             weight = np.ones(len(batch.raw))
-        elif weight is None and self.framework == "xgboost":
+        elif weight is None and self.framework.has_empty_weights:
             weight = np.zeros(0)
         return {"raw": batch.raw, "y": batch.label, "weight": weight}
 
@@ -111,7 +113,7 @@ class Objective:
         """Derivative in the shape of the raw scores; XGBoost also takes flattened rows."""
         x, raw = scope[name], batch.raw
         x = x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
-        flat = raw.ndim == 1 or self.framework == "xgboost"
+        flat = raw.ndim == 1 or self.framework.takes_flat
         if x.shape == raw.shape or (flat and x.shape in ((raw.size,), (raw.size, 1))):
             return np.asarray(x, float).reshape(raw.shape)
         told = f"gives a {name.replace('h', 'H')} of shape {x.shape} where the raw scores have {raw.shape}"
@@ -129,9 +131,12 @@ class Objective:
     def show(self, batch: Batch, *values: str) -> Script:
         """Code that prints values made of the derivatives."""
         lines = [f"result = {self._call(batch)}", self.interface.unpack]
-        if batch.raw.ndim == 2 and self.framework == "xgboost":
+        if batch.raw.ndim == 2 and self.framework.takes_flat:
             lines.append("gradient, hessian = np.reshape(gradient, raw.shape), np.reshape(hessian, raw.shape)")
         return self._script(batch, *lines, f"print({', '.join(values)})")
+
+    def raised(self, frame: FrameSummary, message: str, repair: str) -> Finding:
+        return locate(*self.source.assign("objective"), frame, message, repair)
 
     def raising(self, batch: Batch, message: str, repair: str) -> Finding:
         script = self._script(batch, attempt(self._call(batch)), "print(came)")
@@ -151,12 +156,12 @@ def _is_pair(result: Any) -> bool:
 
 
 def adapted(
-    thing: Any, framework: str, source: Source, batches: Sequence[Batch]
+    thing: Any, framework: Framework, source: Source, batches: Sequence[Batch]
 ) -> tuple[Objective, Batch, Exception | None]:
     """(the objective in the first call that gives derivatives, the batch, None), or a failing call and its error."""
     native = [NATIVE, DATA_FIRST]
     interfaces = [*native, SKLEARN] if asks_for_data(thing) else [SKLEARN, *native]
-    if framework == "catboost":
+    if framework.methods:
         interfaces = [RANGE if hasattr(thing, "calc_ders_range") else MULTI]
     made = Objective(thing, framework, source, interfaces[0])
     failures: list[tuple[Objective, Batch, Exception]] = []

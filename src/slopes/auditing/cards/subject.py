@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from traceback import FrameSummary
 from typing import Any
 
 import numpy as np
 
-from slopes.auditing.evidence import Script, attempt
+from slopes.auditing.evidence import Script, attempt, locate
 from slopes.auditing.report import Finding
 from slopes.card import Card, Loss, Map
 from slopes.truth.errors import ULPS
@@ -56,6 +57,11 @@ class Subject(Samples):
             library = ["import torch"] if any(hasattr(x, "detach") for x in arguments) else []
             lines = *library, spell(arguments), attempt(self.call_of(result)), "came"
             raise Raised(error, self.script(*lines)) from error
+
+    def raised(self, frame: FrameSummary, message: str, repair: str) -> Finding:
+        from slopes.auditing.source import source_of
+
+        return locate(*source_of(self.card).assign("f"), frame, message, repair)
 
     def call_of(self, result: str) -> str:
         if isinstance(self.card, Map):

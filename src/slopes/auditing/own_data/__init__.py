@@ -10,7 +10,7 @@ import torch
 
 from slopes.auditing.form import Arguments
 from slopes.auditing.own_data.gradients import check_gradients
-from slopes.auditing.own_data.prediction import predict
+from slopes.auditing.own_data.prediction import ModelError, predict
 from slopes.auditing.own_data.space import check_space
 from slopes.auditing.own_data.tensors import check_finite, check_shapes, check_targets
 from slopes.auditing.report import Finding, Report, Skip, about, run
@@ -30,7 +30,11 @@ def look(subject: Subject, model: Any, batch: Any, report: Report, watch: Callab
 
     @about("loss")
     def own_data(subject: Subject) -> Iterator[Finding]:
-        prediction = predict(copy.deepcopy(model), batch[0])
+        try:
+            prediction = predict(copy.deepcopy(model), batch[0])
+        except ModelError as error:
+            yield error.finding()
+            return
         targets = batch[1] if isinstance(batch[1], (tuple, list)) else (batch[1],)
         arguments = (prediction.tensor.detach(), *(torch.as_tensor(target) for target in targets))
         if len(arguments) != len(subject.form.names):

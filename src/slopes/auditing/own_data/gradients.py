@@ -31,7 +31,7 @@ def check_gradients(
         return
     still, rows = gradient == 0, ""
     if subject.form.kind is not None and subject.form.kind.rowwise and still.ndim > 1:
-        axis = 1 if subject.form.axis in (1, -1) else -1
+        axis = subject.form.class_axis(still.ndim)
         still, rows = still.all(axis), f".all({axis})"  # a 0 for a single class is fine
     zero = float(still.double().mean()) if still.numel() else 0.0
     facts.append(
@@ -101,7 +101,7 @@ def _parameters(
         ]  # fmt: skip
         given = {**subject.given, "model": model, "inputs": prediction.inputs, **dict(targets)}
         yield Script(lines, given).finding(
-            f"the gradient by {broken[0]} is not finite, and that by the predictions is",
+            f"the gradient by {broken[0]} is not finite, although the gradient by the predictions is",
             "look inside the model, at roots, logs and divisions", expected="finite numbers",
             shows=is_lost,
         )  # fmt: skip

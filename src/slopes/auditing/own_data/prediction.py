@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.evidence import Script, Unshown
+from slopes.auditing.evidence import Script, Unshown, attempt
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip
 from slopes.auditing.subject import Subject
@@ -26,14 +26,28 @@ class Prediction:
     code: str
 
 
+class ModelError(Exception):
+    """Exception of a model for the inputs of a batch."""
+
+    def __init__(self, cause: Exception, model: Any, inputs: Any, call: str) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.model, self.inputs, self.call = model, inputs, call
+
+    def finding(self) -> Finding:
+        lines = "# model is the one that was audited; inputs are the batch's", attempt(self.call), "print(came)"
+        return Script(lines, {"model": self.model, "inputs": self.inputs}).finding(
+            f"the model raises {self}", "call the model on this batch alone: give it the inputs that its training gives"
+        )
+
+
 def predict(model: Any, inputs: Any) -> Prediction:
-    code = "inputs"
-    came = inputs
-    if model is not None and isinstance(inputs, Mapping):
-        came, code = model(**inputs), "model(**inputs)"
-    elif model is not None:
-        several = isinstance(inputs, (tuple, list))
-        came, code = (model(*inputs), "model(*inputs)") if several else (model(inputs), "model(inputs)")
+    """Prediction of a model, or the inputs themselves without one; raise ModelError if the model raises."""
+    stars = "**" if isinstance(inputs, Mapping) else "*" if isinstance(inputs, (tuple, list)) else ""
+    code = "inputs" if model is None else f"model({stars}inputs)"
+    try:
+        came = eval(code, {"model": model, "inputs": inputs})
+    except Exception as error:
+        raise ModelError(error, model, inputs, code) from error
     if isinstance(came, Mapping):
         key = "logits" if "logits" in came else "out"
         came, code = came.get(key), f"{code}[{key!r}]"

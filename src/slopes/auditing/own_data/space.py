@@ -61,7 +61,7 @@ def check_space(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
     if kind is None or not prediction.numel() or not arguments[0].is_floating_point():
         return
     low, high = prediction.min(), prediction.max()
-    axis = 1 if prediction.ndim > 1 and subject.form.axis in (1, -1) else -1
+    axis = subject.form.class_axis(prediction.ndim)
     rows = kind.rowwise and prediction.ndim > 1 and prediction.shape[axis] > 1
     for _, sums, test, message, repair in _rules(subject, prediction.numel(), rows):
         sums = sums.format(name, axis)

@@ -75,8 +75,11 @@ def _of_labels(subject: Subject, arguments: Arguments) -> bool:
 
 
 def _classes(subject: Subject, prediction: Tensor) -> int:
-    axis = 1 if prediction.ndim > 1 and (subject.form.axis in (1, -1)) else 0
-    return prediction.shape[axis]
+    return prediction.shape[subject.form.class_axis(prediction.ndim)]
+
+
+def _ignored_label(subject: Subject) -> int:
+    return int(getattr(subject.thing, "ignore_index", -100))
 
 
 def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
@@ -84,7 +87,7 @@ def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
         return None
     prediction, target, *_ = arguments
     classes = _classes(subject, prediction)
-    counted = target[target != getattr(subject.thing, "ignore_index", -100)].long()
+    counted = target[target != _ignored_label(subject)].long()
     outside = counted[(counted < 0) | (counted >= classes)]
     if not len(outside):
         return None
@@ -139,7 +142,7 @@ def _two_values(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
 
 def _label_counts(subject: Subject, arguments: Arguments, classes: int) -> Iterator[Finding]:
     name, target = subject.form.names[1], arguments[1]
-    counted = target[target != getattr(subject.thing, "ignore_index", -100)].long()
+    counted = target[target != _ignored_label(subject)].long()
     seen = torch.unique(counted)
     missing = sorted(set(range(classes)) - set(seen.tolist()))
     if len(seen) == 1 and len(counted) >= ENOUGH:

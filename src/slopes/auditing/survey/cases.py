@@ -55,8 +55,8 @@ class CaseResult:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the subject hung or died, or its file does not run."""
-        return self.report is not None and not self.report.facts and self.report.ran == ["calling"]
+        """Whether there are no results: it hung, died or raised for all arguments, or its file does not run."""
+        return self.report is not None and (self.report.is_lost or self.report.is_refused)
 
     @property
     def findings(self) -> list[Finding]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from slopes import auditing
 from slopes.auditing import child
-from slopes.auditing.report import NEVER_CALLED, Report, unusable
+from slopes.auditing.report import Report, unusable
 from slopes.auditing.survey.cases import Case, CaseResult
 from slopes.extras import require
 from slopes.kernels.pool import processors
@@ -77,5 +77,4 @@ def _audit_guess(case: Case, options: dict[str, Any]) -> tuple[Report | None, st
         return unusable(case.subject, f"its file does not run: {error}", RUN_FILE), ""
     except (TypeError, AttributeError) as error:  # a class that takes arguments, a name that is deleted
         return None, str(error).removeprefix("audit: ")
-    refusals = [finding.message for finding in report.findings if finding.message.endswith(NEVER_CALLED)]
-    return (None, refusals[0]) if refusals else (report, "")
+    return (None, report.findings[0].message) if report.is_refused else (report, "")
