@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import types
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -20,6 +22,8 @@ from torch import nn  # noqa: E402
 import slopes  # noqa: E402
 from slopes.comparing import identity  # noqa: E402
 from slopes.comparing.networks import resolve  # noqa: E402
+from slopes.comparing.plan import make_plan  # noqa: E402
+from slopes.comparing.settings import Settings  # noqa: E402
 from slopes.comparing.tasks import Parts, Task  # noqa: E402
 
 
@@ -209,7 +213,7 @@ def test_every_process_and_a_session_without_source_agree():
     assert len(set(told[0])) == len(SESSIONS)
 
 
-# ----------------------------------------------------------------------------------- activations, losses
+# ----------------------------------------------------------------------------------- options of training
 
 
 class Stored(nn.Module):
@@ -221,6 +225,73 @@ class Stored(nn.Module):
 
     def forward(self, x):
         return x.sin()
+
+
+class Noise:
+    def __init__(self, std):
+        self.std, self.drawn = std, 0
+
+    def __call__(self, inputs):
+        self.drawn += 1
+        return inputs + self.std * torch.randn_like(inputs)
+
+
+class Slotted:
+    __slots__ = ("std",)
+
+    def __init__(self, std):
+        self.std = std
+
+    def __call__(self, inputs):
+        return inputs + self.std
+
+    def add(self, inputs):
+        return inputs + self.std
+
+
+class Shift(nn.Module):
+    def __init__(self, by):
+        super().__init__()
+        self.mean = torch.tensor(by)
+
+    def forward(self, inputs):
+        return inputs + self.mean
+
+
+def closed_over(thing):
+    return lambda inputs: thing(inputs)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Noise, Slotted, lambda k: Slotted(k).add, nn.Dropout, Stored, Shift, lambda k: nn.Sequential(Shift(k)),
+        lambda k: closed_over(Noise(k)), lambda k: Noise(np.float32(k)), lambda k: closed_over(types.SimpleNamespace(k=k)),
+        lambda k: closed_over(torch.distributions.Normal(0.0, k)), lambda k: Stored(k).bfloat16(),
+    ],
+)  # fmt: skip
+def test_an_object_is_told_apart_by_its_state(make):
+    assert identity.code(make(0.1)) == identity.code(make(0.1))
+    assert identity.code(make(0.1)) != identity.code(make(0.5))
+
+
+def test_the_state_of_loggers_and_generators_is_no_part_of_a_key():
+    """Both change while a study runs, which could then never be resumed."""
+    logger, drawn = logging.getLogger("mine"), np.random.default_rng(0)
+    before = identity.code(Noise(logger), Noise(drawn))
+    logger.setLevel(logging.DEBUG)
+    drawn.normal()
+    assert identity.code(Noise(logger), Noise(drawn)) == before
+
+
+def test_an_object_that_changes_in_training_has_one_key():
+    noise = Noise(0.1)
+    plan = make_plan(Settings(activations=[slopes.relu], losses=[slopes.mse], seeds="auto", rates=[0.1], augment=noise))
+    noise(torch.zeros(3))
+    assert plan.with_more_seeds().spec(plan.cells[0]) == plan.spec(plan.cells[0])
+
+
+# ----------------------------------------------------------------------------------- activations, losses
 
 
 def test_activations_are_told_apart():

@@ -61,7 +61,7 @@ def of_loss(loss: Any, task: Task) -> dict[str, str]:
     return {
         "name": loss.name,
         "settings": digest(_raw(module.state_dict()) if module else ""),
-        "code": digest(code(loss.function, *(_parts(module) if module else ()))),
+        "code": digest(code(loss.function)),
         "values": digest(figures(probe, 3)),
     }
 
@@ -207,11 +207,12 @@ def figures(values: Tensor, digits: int = 6) -> str:
     return " ".join(f"{value + 0.0:.{digits - 1}e}" for value in rows.tolist())
 
 
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()  # NumPy has no bfloat16
+
+
 def _raw(tensors: Mapping[str, Tensor]) -> str:
-    listed = {
-        name: (str(t.dtype), list(t.shape), hashlib.sha256(t.detach().contiguous().numpy().tobytes()).hexdigest())
-        for name, t in tensors.items()
-    }
+    listed = {name: (str(t.dtype), list(t.shape), hashlib.sha256(_bytes(t)).hexdigest()) for name, t in tensors.items()}
     return json.dumps(listed, sort_keys=True)
 
 
@@ -238,13 +239,29 @@ def _parts(model: nn.Module) -> Iterator[Any]:
                 yield value
 
 
+def _state(thing: Any) -> Iterator[Any]:
+    """Yield the attributes of a user's object, and the tensors of any module."""
+    if isinstance(thing, nn.Module):
+        yield from _parts(thing)
+        tensors = thing.state_dict() | {
+            f"{place}.{name}": value for place, module in thing.named_modules() for name, value in vars(module).items()
+        }
+        tensors = {name: value for name, value in tensors.items() if isinstance(value, Tensor)}
+        if tensors:
+            yield _raw(tensors)
+    elif not _is_known(type(thing)) or type(thing).__module__.startswith(_HOLDERS):
+        state = object.__getstate__(thing)  # not the object's own, which may refuse
+        if state:
+            yield state
+
+
 def _follow(thing: Any, lines: list[str], seen: dict[int, Any], given: bool = False) -> None:
     """Append a canonical text of an object and of all that it names; a `given` one counts wherever it is from."""
     if isinstance(thing, PLAIN):
         lines.append(repr(thing))
     elif isinstance(thing, ModuleType):
         lines.append(thing.__name__)
-    elif isinstance(thing, np.ndarray) or (isinstance(thing, Tensor) and thing.layout is torch.strided):
+    elif isinstance(thing, (np.ndarray, np.generic)) or (isinstance(thing, Tensor) and thing.layout is torch.strided):
         lines.append(str(thing.dtype))
         _follow(thing.tolist(), lines, seen)
     elif id(thing) in seen:
@@ -262,12 +279,15 @@ def _follow(thing: Any, lines: list[str], seen: dict[int, Any], given: bool = Fa
 
 #: The parts of objects that wrap functions.
 _PARTS: tuple[tuple[Any, Callable[[Any], tuple[Any, ...]]], ...] = (
-    ((staticmethod, classmethod, MethodType), lambda method: (method.__func__,)),
+    ((staticmethod, classmethod), lambda method: (method.__func__,)),
+    (MethodType, lambda method: (method.__func__, method.__self__)),
     (property, lambda own: (own.fget, own.fset)),
     (functools.cached_property, lambda own: (own.func,)),
     (functools.partial, lambda call: (call.func, call.args, call.keywords)),
     (Card, lambda card: (card.body, card.slope_body, card.settings)),
 )
+#: modules of known classes whose objects hold nothing but a user's values; others cache, log or draw
+_HOLDERS = ("types", "torch.distributions")
 
 
 def _follow_new(thing: Any, lines: list[str], seen: dict[int, Any], given: bool) -> None:
@@ -283,6 +303,8 @@ def _follow_new(thing: Any, lines: list[str], seen: dict[int, Any], given: bool)
     else:
         lines.append(getattr(thing, "__qualname__", type(thing).__qualname__))
         _follow(getattr(thing, "__wrapped__", None) or type(thing), lines, seen)
+        for part in _state(thing):
+            _follow(part, lines, seen, given)
 
 
 def _follow_class(kind: type, lines: list[str], seen: dict[int, Any]) -> None:
@@ -293,7 +315,7 @@ def _follow_class(kind: type, lines: list[str], seen: dict[int, Any]) -> None:
     for base in kind.__bases__:
         _follow(base, lines, seen)
     for name, value in sorted(vars(kind).items()):
-        if name not in ("__module__", "__doc__", "__firstlineno__"):
+        if name not in ("__module__", "__doc__", "__firstlineno__", "__slotnames__"):
             lines.append(name)
             _follow(value, lines, seen)
 

@@ -35,6 +35,7 @@ STACK = 60
 class Plan:
     job: Job
     settings: Settings
+    training: dict[str, Any]  #: identity of the options that change a number, from before their objects train
     baseline: tuple[int, int]  #: indices of its activation and its loss
     steps: tuple[int, int] = (0, 0)  #: by which a default grid of rates is extended, downwards and upwards
     added: int = 0  #: times that ``seeds="auto"`` has added seeds
@@ -159,17 +160,9 @@ class Plan:
             "seed": cell.seed,
             "network": job.network.digest,
             "data": job.task.fingerprint,
-            "training": self._training,
+            "training": self.training,
             "versions": self.versions,
         }
-
-    @cached_property
-    def _training(self) -> dict[str, Any]:
-        given = {
-            name: identity.digest(identity.code(value)) if callable(value) or name == "metrics" else value
-            for name, value in self.settings.training.items()
-        }
-        return given | {"code": identity.of_training()}
 
     def key(self, cell: Cell) -> str:
         """Digest of the spec."""
@@ -205,12 +198,20 @@ def make_plan(settings: Settings) -> Plan:
         raise ValueError(f"compare: {network.name} takes its activations, so it has none of its own to keep.")
     job = Job(chosen, losses, network, task, **settings.training)
     against = arguments.baseline(settings.baseline, {"activation": chosen, "loss": losses})
-    plan = Plan(job, settings, against)
+    plan = Plan(job, settings, _identity_of(settings), against)
     if not plan.cells:
         raise ValueError(f"compare: no loss fits {task.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
     if against in plan.unfit:
         if settings.baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
-        plan = Plan(job, settings, plan.cells[0][:2])
+        plan = replace(plan, baseline=plan.cells[0][:2])
     _ = plan.names, plan.metrics, plan._identities  # raises for functions that cannot be trained
     return plan
+
+
+def _identity_of(settings: Settings) -> dict[str, Any]:
+    given = {
+        name: identity.digest(identity.code(value)) if callable(value) or name == "metrics" else value
+        for name, value in settings.training.items()
+    }
+    return given | {"code": identity.of_training()}
