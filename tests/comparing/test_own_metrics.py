@@ -28,6 +28,10 @@ def ovr_auc(y_true, y_score):
     return metrics.roc_auc_score(y_true, y_score, multi_class="ovr")
 
 
+def accuracy(y_true, y_pred):
+    return 1 - metrics.accuracy_score(y_true, y_pred)
+
+
 def trained(tmp_path, targets, loss, **options):
     given = TINY | {"seeds": 1, "rates": [0.03], "batch_size": 16, "epochs": 3} | options
     study = slopes.compare(
@@ -80,6 +84,7 @@ def test_a_metric_that_is_none_is_refused(tmp_path):
     for given, kind, words in (
         ("coverage", ValueError, "no metric 'coverage' of a classification task; there are"),
         (3, TypeError, "metrics must be a function, got 3."),
+        (accuracy, ValueError, "there are two metrics 'accuracy', the task's own included; leave one out, or rename"),
     ):
         with pytest.raises(kind, match=f"^compare: {words}"):
             slopes.compare("mlp", (X, np.arange(90) % 3), metrics=[given], out=tmp_path)

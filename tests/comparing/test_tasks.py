@@ -453,6 +453,51 @@ def test_groups_stay_together(tmp_path):
         resolve((X, LABELS), groups=patients[1:])
 
 
+def test_groups_of_unequal_sizes_are_dealt_anew_for_every_seed():
+    sizes = np.repeat(np.arange(8), [50, 40, 30, 20, 12, 9, 7, 5])
+    inputs = np.random.default_rng(0).normal(size=(len(sizes), 2))
+    task = resolve((inputs, inputs[:, 0]), groups=sizes, resampled=True)
+    splits = [[frozenset(sizes[part].tolist()) for part in task.split(seed)] for seed in range(20)]
+    assert all(min(map(len, split)) > 0 for split in splits)
+    assert len(set(map(tuple, splits))) > 15
+    with pytest.raises(ValueError, match=r"^compare: there must be three groups or more, one for each part"):
+        resolve((inputs, inputs[:, 0]), groups=sizes > 2)
+
+
+def test_columns_beside_targets_are_dropped_and_split_by():
+    pandas = pytest.importorskip("pandas")
+    when = np.random.default_rng(0).permutation(60)
+    table = {"id": [f"visit {i}" for i in range(60)], "patient": when // 4, "day": when, "a": X[:, 0], "b": X[:, 1]}
+    for source in (table, pandas.DataFrame(table)):
+        task = resolve((source, LABELS), drop=["id", "patient"], order="day")
+        assert task.inputs.shape == (60, 2)
+        assert when[task.parts.train].max() < when[task.parts.validation].min()
+        grouped = resolve((source, LABELS), drop=["id", "day"], groups="patient")
+        assert grouped.inputs.shape == (60, 2)
+        assert sum(len({*(when[part] // 4).tolist()}) for part in grouped.parts) == 15
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ([f"{day}.1.2026" for day in range(1, 61)], "sample 0 has '1.1.2026'."),
+        ([None, *(datetime.date(2026, 1, 1) + datetime.timedelta(day) for day in range(59))], "sample 0 has 'nan'."),
+        ([1.0] * 59 + [float("nan")], "sample 59 has 'nan'."),
+        (["2026-01-31"] * 59 + [None], "sample 59 has 'missing'."),
+    ],
+)
+def test_an_order_by_names_or_by_what_is_missing_is_refused(keys, message):
+    expected = "compare: column 'day' puts samples in order by numbers, or dates as in 2026-01-31; "
+    with pytest.raises(ValueError, match=f"^{re.escape(expected + message)}$"):
+        resolve({"day": keys, "a": X[:, 0], "y": LABELS}, order="day")
+
+
+def test_dates_as_text_are_an_order():
+    when = np.random.default_rng(0).permutation(60)
+    days = [str(datetime.date(2026, 1, 1) + datetime.timedelta(int(day))) for day in when]
+    assert when[resolve({"day": days, "a": X[:, 0], "y": LABELS}, order="day").parts.train].max() == 29
+
+
 def test_the_past_trains_and_the_future_tests(tmp_path):
     when = np.random.default_rng(0).permutation(60)
     task = resolve(write_csv(tmp_path / "days.csv", day=when, a=X[:, 0], b=X[:, 1], y=X[:, 2]), order="day")
@@ -469,6 +514,9 @@ def test_arrays_of_a_file(tmp_path):
     task = resolve(tmp_path / "own.npz")
     assert task.inputs.shape == (60, 1, 2, 2)
     assert resolve(tmp_path / "own.npz", target="y").fingerprint == task.fingerprint
+    for options in ({"drop": ["id"]}, {"order": "day"}):
+        with pytest.raises(ValueError, match=r"^compare: own.npz is no table, so it has no column '(id|day)' to leave"):
+            resolve(tmp_path / "own.npz", **options)
 
 
 def test_pictures_get_their_colours_first():
@@ -601,6 +649,11 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
         (Face(pixels=X, other=LABELS, label=LABELS), {}, "data has 'pixels', an array in each sample, beside 1 other columns"),
         (Face(pixels=X, answer=LABELS), {}, "data needs target=, the column to be told; there are pixels, answer."),
         (Face(pixels=X, answer=LABELS), {"target": "anser"}, "data has no column 'anser'; did you mean 'answer'?"),
+        ((X, LABELS), {"drop": ["id"]}, "data is no table, so it has no column 'id' to leave out or split by."),
+        ((X, LABELS), {"groups": "patient"}, "data is no table, so it has no column 'patient' to leave out or split by."),
+        (({"a": X[:, 0]}, LABELS), {"drop": ["a"]}, "data has no column left to tell the targets from."),
+        ((X, LABELS), {"order": np.arange(60)}, "order must be a column's name, or True for the order of the samples, got "),
+        ((X, LABELS), {"order": False}, "order must be a column's name, or True for the order of the samples, got False."),
         (Face(label=LABELS), {}, "data has no column beside 'label' to tell it from."),
     ],
     ids=lambda value: None,

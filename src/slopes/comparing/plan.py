@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import platform
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -81,7 +82,13 @@ class Plan:
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         own = own_metrics(self.job.metrics, self.job.task)
-        return metrics_of(self.job.task) + scaled(own, self.job.task)
+        chosen = metrics_of(self.job.task) + scaled(own, self.job.task)
+        for name, count in Counter(metric.name for metric in chosen).items():
+            if count > 1:
+                raise ValueError(
+                    f"compare: there are two metrics {name!r}, the task's own included; leave one out, or rename yours."
+                )
+        return chosen
 
     @cached_property
     def _fits(self) -> list[Feed | str]:

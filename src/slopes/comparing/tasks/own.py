@@ -15,9 +15,10 @@ from torch import Tensor
 from slopes import loading
 from slopes.comparing.tasks.builtin import BUILTIN
 from slopes.comparing.tasks.kinds import TaskKind
-from slopes.comparing.tasks.preparation import Levels, encode, find_levels, numbers
-from slopes.comparing.tasks.sources import SUFFIXES, Raw, read
+from slopes.comparing.tasks.preparation import MOST, Levels, encode, find_levels, numbers
+from slopes.comparing.tasks.sources import DATE, SUFFIXES, Raw, is_table, read
 from slopes.comparing.tasks.task import TRAIN, VALIDATION, Parts, Task, deal, make, shares, strata_of
+from slopes.domains import shown
 from slopes.hints import did_you_mean
 
 FEW = 10  #: fewest samples for three parts
@@ -25,7 +26,6 @@ CLASSES = 20  #: whole numbers with at most so many different values are labels
 OFTEN = 5  #: more values are labels, too, if they are 0 to C − 1 and each occurs so often
 _FINE = 1e-2  #: coarsest step between numbers of 32 bits, as a fraction of a target's deviation
 
-_MOST = float(np.finfo(np.float32).max)
 _PARTS = ("train", "validation", "test")
 _VALIDATION = ("validation", "valid", "val", "dev")
 
@@ -43,6 +43,10 @@ def resolve(
     C − 1, counts if they begin at 0, and numbers otherwise.
     """
     _check_kind(task)
+    if not (order is None or order is True or isinstance(order, str)):
+        raise TypeError(
+            f"compare: order must be a column's name, or True for the order of the samples, got {shown(order)}."
+        )
     if isinstance(data, str) and Path(data).suffix.lower() not in SUFFIXES:
         return _builtin(data, resampled, target=target, task=task, drop=drop or None, groups=groups, order=order)
     sources, names = _sources(data)
@@ -60,7 +64,7 @@ def resolve(
     grouping = None if groups is None else _grouping(raws[0].aside.get(groups, groups) if aside else groups, lengths[0])
     parts = _given_parts(lengths, told) if names else None
     if order is not None:
-        parts = _in_order(lengths[0], raws[0].aside[order] if aside else None)
+        parts = _in_order(np.arange(lengths[0]) if order is True else _moments(order, raws[0].aside[order]))
     if parts is None and grouping is None:
         _check_dealt(told)
     made = make(
@@ -136,7 +140,7 @@ def _sources(data: Any) -> tuple[Sequence[Any], Sequence[str]]:
 def _is_source(thing: Any) -> bool:
     """Whether a thing is data by itself: inputs with their targets, a dataset, a table or a file."""
     if isinstance(thing, (tuple, list)):
-        return len(thing) == 2 and all(hasattr(part, "shape") or _has_columns(part) for part in thing)
+        return len(thing) == 2 and all(hasattr(part, "shape") or is_table(part) for part in thing)
     has_items = hasattr(thing, "__getitem__") or hasattr(thing, "dataset")
     if isinstance(thing, (str, Path)):
         return Path(thing).suffix.lower() in SUFFIXES
@@ -145,15 +149,11 @@ def _is_source(thing: Any) -> bool:
 
 def _are_alike(first: Any, second: Any) -> bool:
     """Whether two tables have the same columns; else they are inputs and targets."""
-    return not (_has_columns(first) and _has_columns(second)) or {*_names(first)} == {*_names(second)}
+    return not (is_table(first) and is_table(second)) or {*_names(first)} == {*_names(second)}
 
 
 def _names(table: Any) -> Any:
-    return table if isinstance(table, Mapping) else table.columns
-
-
-def _has_columns(thing: Any) -> bool:
-    return hasattr(thing, "columns") or isinstance(thing, Mapping)
+    return table if isinstance(table, Mapping) else getattr(table, "column_names", None) or table.columns
 
 
 def _given_parts(lengths: list[int], told: _Told) -> Parts:
@@ -173,10 +173,22 @@ def _given_parts(lengths: list[int], told: _Told) -> Parts:
     return Parts(train[first], train[second], test)
 
 
-def _in_order(samples: int, keys: NDArray[Any] | None) -> Parts:
-    places = np.arange(samples) if keys is None else np.argsort(keys, kind="stable")
-    train, validation, _ = shares(0, samples)
+def _in_order(keys: NDArray[Any]) -> Parts:
+    train, validation, _ = shares(0, len(keys))
+    places = np.argsort(keys, kind="stable")
     return Parts(*(torch.from_numpy(each) for each in np.split(places, [train, train + validation])))
+
+
+def _moments(name: str, keys: NDArray[Any]) -> NDArray[Any]:
+    is_text = keys.dtype.kind == "U"
+    wrong = np.array([not DATE.fullmatch(key) for key in keys.tolist()]) if is_text else np.isnan(keys)
+    if wrong.any():
+        place = tuple(np.argwhere(wrong)[0].tolist())
+        raise ValueError(
+            f"compare: column {name!r} puts samples in order by numbers, or dates as in 2026-01-31; sample {place[0]} "
+            f"has {str(keys[place])!r}."
+        )
+    return keys
 
 
 def _grouping(groups: Any, samples: int) -> NDArray[np.int64]:
@@ -250,7 +262,7 @@ def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
         raise ValueError(f"compare: targets must be numbers or text, got {values.dtype}.")
     if values.dtype.kind == "S":
         values = values.astype(str)
-    wrong = ~(np.abs(values) <= _MOST) if values.dtype.kind == "f" else np.zeros(1, bool)
+    wrong = ~(np.abs(values) <= MOST) if values.dtype.kind == "f" else np.zeros(1, bool)
     if wrong.any():
         place = int(np.argwhere(wrong)[0][0])
         raise ValueError(

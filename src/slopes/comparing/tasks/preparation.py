@@ -13,7 +13,7 @@ from torch import Tensor
 from slopes.comparing.tasks.sources import Columns, columns_of
 
 LEVELS = 100  #: most texts of a column, where each becomes a column; also at most half the samples
-_MOST = float(np.finfo(np.float32).max)
+MOST = float(np.finfo(np.float32).max)
 Levels = dict[str, NDArray[Any] | None]  #: by column its texts; None of numbers
 
 
@@ -75,7 +75,7 @@ def numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
     if inputs.dtype == torch.int64:
         return inputs.clone()
     inputs = inputs.to(torch.float64)
-    wrong = inputs.abs() > _MOST
+    wrong = inputs.abs() > MOST
     if wrong.any():
         place = tuple(int(i) for i in wrong.nonzero()[0])
         raise ValueError(
@@ -88,7 +88,7 @@ def numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:
 def find_levels(name: str, values: NDArray[Any]) -> NDArray[Any] | None:
     """Different texts of a column; None of numbers."""
     if values.dtype.kind != "U":
-        wrong = np.abs(values.astype(np.float64)) > _MOST
+        wrong = np.abs(values.astype(np.float64)) > MOST
         if wrong.any():
             raise ValueError(
                 f"compare: column {name!r} has {wrong.sum()} values that are too large for 32 bits, the first "

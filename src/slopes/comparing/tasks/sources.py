@@ -23,7 +23,7 @@ Columns = dict[str, NDArray[Any]]
 SUFFIXES = (".csv", ".tsv", ".npz", ".parquet")
 UNKNOWN = "missing"  #: level of a text that is not there
 _DELIMITERS = ",;\t|"
-_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?")
+DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?")
 #: texts for a missing value in a text file, in lower case
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 _WHOLE = re.compile(r"[+-]?\d+")
@@ -51,11 +51,11 @@ def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), 
     columns = columns_of(source)
     if columns is not None:
         return _of_columns(columns, target, where, drop, aside)
-    if drop and not isinstance(source, (tuple, list)):
-        raise ValueError(f"compare: {where} is no table, of which columns could be left out; got drop={list(drop)!r}.")
-    if isinstance(source, (tuple, list)) and len(source) == 2:
-        if _is_columns(source[0]):
-            return Raw(_frame(source[0]), _plain(_array(source[1], "targets")), "")
+    is_pair = isinstance(source, (tuple, list)) and len(source) == 2
+    if is_pair and is_table(source[0]):
+        return _beside(_plain(_array(source[1], "targets")), "", columns_of(source[0]) or {}, where, drop, aside)
+    _check_names_nothing(where, drop, aside)
+    if is_pair:
         if _is_dataset(source[1]):
             raise TypeError(f"compare: {where} are a {type(source[0]).__name__} and a dataset; give two of one form.")
         inputs, targets = (_array(each, what) for each, what in zip(source, ("inputs", "targets"), strict=True))
@@ -80,7 +80,7 @@ def columns_of(source: Any) -> Columns | None:
         return _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
     if isinstance(source, Mapping):
         return {str(name): _objects(str(name), cells, "the table") for name, cells in source.items()}
-    if _is_columns(source):
+    if is_table(source):
         return _hugging_face(source) if hasattr(source, "with_format") else _frame(source)
     return None
 
@@ -95,8 +95,14 @@ def _is_dataset(source: Any) -> bool:
     return hasattr(source, "__getitem__") and hasattr(source, "__len__") and not plain
 
 
-def _is_columns(source: Any) -> bool:
-    return hasattr(source, "column_names") or (hasattr(source, "columns") and hasattr(source, "__getitem__"))
+def is_table(source: Any) -> bool:
+    named = hasattr(source, "column_names") or hasattr(source, "columns")
+    return isinstance(source, Mapping) or (named and hasattr(source, "__getitem__"))
+
+
+def _check_names_nothing(where: str, drop: Sequence[str], aside: Sequence[str]) -> None:
+    if named := [*drop, *aside]:
+        raise ValueError(f"compare: {where} is no table, so it has no column {named[0]!r} to leave out or split by.")
 
 
 # -------------------------------------------------------------------------------------- arrays, datasets
@@ -177,6 +183,7 @@ def _file(path: Path, target: str | None, drop: Sequence[str] = (), aside: Seque
     if not path.is_file():
         raise FileNotFoundError(f"compare: no file {str(path)!r}.")
     if path.suffix.lower() == ".npz":
+        _check_names_nothing(path.name, drop, aside)
         return _npz(path, target)
     columns = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path, drop)
     return _of_columns(columns, target, path.name, drop, aside)
@@ -260,7 +267,7 @@ def _cells(cells: Sequence[str], decimal_comma: bool) -> NDArray[Any]:
     known = [cell for cell in stripped if cell.lower() not in _MISSING]
     if len(known) == len(cells) and all(_WHOLE.fullmatch(cell) and len(cell) < 18 for cell in known):
         return np.array([int(cell) for cell in stripped])
-    if known and all(map(_DATE.fullmatch, known)):
+    if known and all(map(DATE.fullmatch, known)):
         return _days([cell if cell.lower() not in _MISSING else "NaT" for cell in stripped])
     for numbers in (stripped, [cell.replace(",", ".", 1) for cell in stripped] if decimal_comma else []):
         found = [math.nan if cell.lower() in _MISSING else _number(cell) for cell in numbers]
@@ -378,18 +385,25 @@ def _check_target(name: str, cells: NDArray[Any], where: str) -> None:
 def _of_columns(
     columns: Columns, target: str | None, where: str, drop: Sequence[str] = (), aside: Sequence[str] = ()
 ) -> Raw:
+    chosen = _chosen(target, [name for name in columns if name not in drop], where, "column")
+    _check_target(chosen, columns[chosen], where)
+    return _beside(columns[chosen], chosen, columns, where, drop, aside)
+
+
+def _beside(
+    targets: NDArray[Any], target: str, columns: Columns, where: str, drop: Sequence[str], aside: Sequence[str]
+) -> Raw:
     for name in (*drop, *aside):
         if name not in columns:
             raise ValueError(f"compare: {where} has no column {name!r}; {did_you_mean(name, columns)}")
-    chosen = _chosen(target, [name for name in columns if name not in drop], where, "column")
-    _check_target(chosen, columns[chosen], where)
     kept = {name: columns[name] for name in aside}
-    others = {name: values for name, values in columns.items() if name not in (chosen, *drop, *aside)}
+    others = {name: values for name, values in columns.items() if name not in (target or None, *drop, *aside)}
     if not others:
-        raise ValueError(f"compare: {where} has no column beside {chosen!r} to tell it from.")
+        left = f"beside {target!r} to tell it from" if target else "left to tell the targets from"
+        raise ValueError(f"compare: {where} has no column {left}.")
     wide = [name for name, values in others.items() if values.ndim > 1]
     if not wide:
-        return Raw(others, columns[chosen], chosen, kept)
+        return Raw(others, targets, target, kept)
     if len(others) > 1:
         raise ValueError(
             f"compare: {where} has {wide[0]!r}, an array in each sample, beside {len(others) - 1} other columns; leave "
@@ -398,7 +412,7 @@ def _of_columns(
     (inputs,) = others.values()
     if inputs.ndim == 4 and inputs.shape[-1] in (1, 3, 4) and inputs.dtype == np.uint8:  # pictures, colours last
         inputs = np.moveaxis(inputs, -1, 1)
-    return Raw(inputs, columns[chosen], chosen, kept)
+    return Raw(inputs, targets, target, kept)
 
 
 def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:

@@ -112,9 +112,8 @@ def deal_groups(groups: Tensor, seed: int) -> Parts:
     """Deal whole groups to parts at random, each to the part that lacks most of its share."""
     codes, sizes = np.unique(groups.numpy(), return_counts=True)
     wanted = np.array([TRAIN, VALIDATION, 1 - TRAIN - VALIDATION]) * len(groups)
-    order = np.random.default_rng([_STREAM, seed]).permutation(len(codes))
     dealt: tuple[list[Any], ...] = ([], [], [])
-    for place in sorted(order.tolist(), key=lambda place: -sizes[place]):  # large ones first; of equals at random
+    for place in np.random.default_rng([_STREAM, seed]).permutation(len(codes)):
         part = int((wanted / (TRAIN, VALIDATION, 1 - TRAIN - VALIDATION)).argmax())
         dealt[part].append(codes[place])
         wanted[part] -= sizes[place]
