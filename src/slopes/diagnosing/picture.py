@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from slopes.diagnosing.results import Measurements
+from slopes.models.units import FLAT
 from slopes.plotting.picture import COLOURS, FAINT, GRID, INK, Picture, style
 
 BLUE, RED = COLOURS[0], COLOURS[1]
@@ -49,7 +50,7 @@ def _units(axes: Any, found: Measurements) -> None:
     axes.barh(places, dead, color=RED, height=0.6, label="dead")
     axes.barh(places, saturated, left=dead, color=AMBER, height=0.6, label="saturated")
     flat = [layer.flat for layer in found.layers]
-    axes.plot(flat, places, "d", color=INK, markersize=5, label="slopes under 0.001", clip_on=False)
+    axes.plot(flat, places, "d", color=INK, markersize=5, label=f"slopes under {FLAT:g}", clip_on=False)
     axes.set(xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0 %", "50 %", "100 %"))
     axes.set_title("Units", **TITLE)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3, frameon=False, fontsize=8, handlelength=1)

@@ -24,8 +24,8 @@ class Layer:
     percentiles: tuple[float, ...]  #: 1, 25, 50, 75 and 99 %, of up to 1,024 outputs a batch
     dead: float  #: share of dead units (`slopes.models.units`)
     saturated: float
-    flat: float  #: share of slopes under 1e-3
-    off: float  #: share of outputs under 1e-3 with such a slope
+    flat: float  #: share of slopes under `units.FLAT`
+    off: float  #: share of outputs under `units.FLAT` with such a slope
     gradient: float  #: norm of the loss's gradient by the output, root mean square over batches; NaN without one
     lost: dict[str, float]  #: by half type, share of outputs that become inf or 0
     gradients_lost: dict[str, float]  #: the same of gradients

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from slopes.diagnosing.results import HALF, Finding, Measurements, percent, ratio, wilson
+from slopes.models.units import FLAT
 
 UNITS = 0.2  #: least share of dead or saturated units, by the lower end of its interval
 SLOPES = 0.5  #: least share of flat slopes, without outputs that are off
@@ -52,10 +53,10 @@ def _saturated(found: Measurements) -> Iterator[Finding]:
     repair = "start with smaller weights, normalise what goes in, or try relu or gelu"
     for layer in found.layers:
         if wilson(layer.saturated, layer.units)[0] >= UNITS:
-            what = f"{percent(layer.saturated)} of {layer.units} units are saturated, their slope being under 0.001"
+            what = f"{percent(layer.saturated)} of {layer.units} units are saturated, their slope being under {FLAT:g}"
             yield Finding("saturated", layer.name, what, repair)
         elif layer.flat - layer.off >= SLOPES:
-            what = f"{percent(layer.flat - layer.off)} of its slopes are under 0.001 where it is on"
+            what = f"{percent(layer.flat - layer.off)} of its slopes are under {FLAT:g} where it is on"
             yield Finding("saturated", layer.name, what, repair)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 FLAT = 1e-3  #: a smaller slope passes next to nothing on
 MOSTLY = 0.95
 
-DEAD = "output and slope are under 0.001 in size for every sample"
-SATURATED = "its slope is under 0.001 in size in at least 95 % of the samples in which it is on"
+DEAD = f"output and slope are under {FLAT:g} in size for every sample"
+SATURATED = f"its slope is under {FLAT:g} in size in at least {100 * MOSTLY:g} % of the samples in which it is on"
 
 
 def mark_flat(values: Any, slopes: Any) -> tuple[Any, Any]:
