@@ -49,7 +49,7 @@ CALLS = [
     (lambda: slopes.show(slopes.elu.with_(alpha=torch.ones(()))), ValueError, "show: alpha of elu(alpha=tensor(1.)) must be a number"),
     # swapping
     (lambda: slopes.swap(MODEL, (), slopes.gelu), ValueError, "swap: old must name a class of modules, such as torch.nn.ReLU, got an empty tuple"),
-    (lambda: slopes.swap(MODEL, nn.ReLU, nn.Linear), TypeError, "swap: new must be a card, a module, or what makes one without arguments, as functools.partial does"),
+    (lambda: slopes.swap(MODEL, nn.ReLU, nn.Linear), TypeError, "swap: new must be a card, a module, or a callable that makes one without arguments, as functools.partial does"),
     # diagnosing
     (lambda: slopes.diagnose(MODEL, BATCH, "mse"), TypeError, "diagnose: loss must be a function of (output, target), as torch.nn.MSELoss() is: got 'mse'"),
     (lambda: slopes.diagnose(MODEL, BATCH, nn.MSELoss), TypeError, "diagnose: loss must be a function of (output, target), as torch.nn.MSELoss() is: an instance of the class"),

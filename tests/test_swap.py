@@ -104,8 +104,8 @@ WRONG = [
     ((3, nn.ReLU, nn.SiLU), TypeError, "swap: model must be a torch.nn.Module, got int"),
     ((mlp(), "relu", nn.SiLU), TypeError, "swap: old must be a class of modules"),
     ((mlp(), nn.ReLU, slopes.mse), TypeError, "swap: new must be an activation, and mse is a loss"),
-    ((mlp(), nn.ReLU, "gelu"), TypeError, "swap: new must be a card, a module, or what makes one"),
-    ((mlp(), nn.ReLU, lambda: 3), TypeError, "swap: new must be a card, a module, or what makes one"),
+    ((mlp(), nn.ReLU, "gelu"), TypeError, "swap: new must be a card, a module, or a callable that makes one"),
+    ((mlp(), nn.ReLU, lambda: 3), TypeError, "swap: new must be a card, a module, or a callable that makes one"),
     ((mlp(), nn.PReLU, nn.SiLU), ValueError, "swap: the model has no PReLU; did you mean 'ReLU'?"),
     ((mlp(), nn.Softmax, nn.SiLU), ValueError, "swap: the model has no Softmax; its modules are Linear, ReLU, ReLU6."),
 ]

@@ -21,7 +21,7 @@ except ModuleNotFoundError:  # the library works without click
     raise SystemExit(2) from None
 
 from slopes import __version__
-from slopes.comparing.settings import OPTIONS
+from slopes.comparing.settings import DATASETS, OPTIONS
 from slopes.extras import require
 from slopes.hints import did_you_mean
 
@@ -225,22 +225,22 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
     show_default=True, help="How to print the results.",
 )  # fmt: skip
 @click.option(
-    "--against", metavar="NAME", help="What it is said to equal: torch.nn.MSELoss, a card, or file.py:object."
+    "--against", metavar="NAME", help="Reference that it must equal: torch.nn.MSELoss, a card, or file.py:object."
 )
-@click.option("--kind", metavar="KIND", help="What it is fed, as in regression or classification, or activation.")
-@click.option("--space", metavar="SPACE", help="What predictions are: logits, probabilities or log_probabilities.")
+@click.option("--kind", metavar="KIND", help="Kind of the loss, as in regression or classification; or activation.")
+@click.option("--space", metavar="SPACE", help="Space of the predictions: logits, probabilities or log_probabilities.")
 @click.option(
     "--elicits", metavar="WHAT", help="The best constant prediction: mean, median, 'quantile 0.9', probability."
 )
-@click.option("--divisor", metavar="WHAT", help="What a mean divides by: elements, rows, weights, valid or one.")
-@click.option("--bounded", is_flag=True, help="It is to saturate, as robust losses do.")
-@click.option("--batch-level", is_flag=True, help="It is to look at a batch as a whole.")
+@click.option("--divisor", metavar="WHAT", help="Divisor of the mean: elements, rows, weights, valid or one.")
+@click.option("--bounded", is_flag=True, help="The loss saturates on purpose, as robust losses do.")
+@click.option("--batch-level", is_flag=True, help="The loss depends on a whole batch on purpose.")
 @click.option("--allow", multiple=True, metavar="CHECK", help="Take the findings of this check as notes; repeatable.")
 @click.option(
     "--fail-on", type=click.Choice(["error", "warning", "note"]), default="warning", show_default=True,
     help="The least severe finding that makes the exit status 1.",
 )  # fmt: skip
-@click.option("--quick", is_flag=True, help="Leave out what takes long.")
+@click.option("--quick", is_flag=True, help="Skip slow checks.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses the random inputs.")
 @click.option("--time-limit", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds for each.")
 @click.option(
@@ -252,7 +252,7 @@ def audit(
     names: tuple[str, ...], everything: bool, pattern: str | None, changed_since: str | None, jobs: int | None,
     details: bool, style: str, as_json: bool, allow: tuple[str, ...], **options: Any,
 ) -> int:  # fmt: skip
-    """Look for what would silently ruin a training, and show the input that does it.
+    """Look for faults that silently ruin a training, and show the input that does it.
 
     NAME is a function, class or module of your own (file.py:object), of torch (torch.nn.BCELoss), or of the
     catalogue, or a PATH: of a file or folder all losses and activations are audited. Files run, in a process for each
@@ -527,28 +527,33 @@ def _options_of_a_comparison(command: Callable[..., Any]) -> Callable[..., Any]:
         told = each.metadata["on_command_line"]
         if told is not None:
             command = click.option(
-                f"--{each.name.replace('_', '-')}",
+                _spelled(each.name),
                 metavar=told.metavar,
                 help=told.help or each.metadata["about"],
                 is_flag=told.kind == "flag",
                 type=TYPES.get(told.kind),
             )(command)
+    command.__doc__ = (command.__doc__ or "").replace("DATASETS", ", ".join(DATASETS))
     return command
+
+
+def _spelled(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
 
 
 @main.command()
 @click.argument("model", required=False, metavar="[MODEL")
 @click.argument("data", required=False, metavar="[DATA]]")
 @_options_of_a_comparison
-@click.option("--metric", metavar="NAME", help="What is shown, in place of the task's first metric.")
+@click.option("--metric", metavar="NAME", help="Metric to show in place of the task's first one.")
 @click.option("--export", metavar="FILE", help="Write a row per run, too: .csv, .json or .parquet.")
 @click.option("as_json", "--json", is_flag=True, help="Print the results as JSON.")
 def compare(metric: str | None, export: str | None, as_json: bool, **options: Any) -> int:
     """Train a network for every activation x loss, and report which differences are real.
 
-    MODEL is mlp, cnn, transformer or your own (file.py:Model); DATA is digits, mnist5k, diabetes, breast_cancer,
-    randhie, texture_seg or your own file (.csv, .npz, .parquet). The same command after an interruption goes on
-    where it stopped. The exit status is 0, 1 if no run could be trained, 2 for a usage error.
+    MODEL is mlp, cnn, transformer or your own (file.py:Model); DATA is DATASETS
+    or your own file (.csv, .npz, .parquet). The same command after an interruption goes on where it stopped. The
+    exit status is 0, 1 if no run could be trained, 2 for a usage error.
 
     \b
     Examples:
@@ -565,7 +570,7 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
     for each in OPTIONS:
         told = each.metadata["on_command_line"]
         if each.name in given and told is not None and told.kind in READERS:
-            given[each.name] = READERS[told.kind](f"--{each.name}", given[each.name])
+            given[each.name] = READERS[told.kind](_spelled(each.name), given[each.name])
     with _complaining(ImportError):
         from slopes.comparing import StudyError
         from slopes.comparing import compare as study

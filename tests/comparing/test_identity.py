@@ -394,7 +394,14 @@ def test_the_code_that_trains_is_read_in_full(monkeypatch):
     monkeypatch.setattr(identity, "digest", lambda text: read.append(text) or "digest")
     identity.of_training.__wrapped__()
     (text,) = read
-    for part in ("ClassDef(name='Network'", "FunctionDef(name='drawn_anew'", "'Transformer'", "'Job'", "name='feed'"):
+    for part in (
+        "ClassDef(name='Network'",
+        "FunctionDef(name='drawn_anew'",
+        "'Transformer'",
+        "'Job'",
+        "name='feed'",
+        "'OPTIMIZERS'",
+    ):
         assert part in text
 
 

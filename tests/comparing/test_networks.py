@@ -670,7 +670,7 @@ WRONG = [
     (lambda: 3, {}, "<lambda> must make a torch.nn.Module, and gives a value of type int."),
     (lambda: None, {}, "<lambda> must make a torch.nn.Module, and gives None."),
     (lambda: 1 / 0, {}, "<lambda>: making it fails: ZeroDivisionError: division by zero."),
-    (3, {}, "model must be the name of a built-in network, such as 'mlp', or your own; pass a torch.nn.Module, what makes one, or its place, as in 'file.py:Model'; got 3."),
+    (3, {}, "model must be the name of a built-in network, such as 'mlp', or your own; pass a torch.nn.Module, a callable that makes one, or its place, as in 'file.py:Model'; got 3."),
     (None, {}, "model must be the name of a built-in network"),
 ]  # fmt: skip
 

@@ -611,7 +611,7 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
         (None, {}, "data must be a built-in task's name"),
         (7, {}, "got a int."),
         ((X,), {}, "data must be two, inputs and targets, or three, to train, validate and test on; got 1."),
-        (iter([]), {}, "data is a list_iterator, which can be read but in its order"),
+        (iter([]), {}, "data is a list_iterator, which can only be read in order"),
         ((X[:0], LABELS[:0]), {}, "data is empty: inputs (0, 4), targets (0,)."),
         (Pairs(X[:0], LABELS), {}, "data is empty."),
         ((X[:5], LABELS[:5]), {}, "5 samples cannot be dealt to three parts; give at least 10."),

@@ -15,6 +15,8 @@ import slopes
 from conftest import TINY
 from helpers import mark_exhaustive
 from slopes.comparing import Study
+from slopes.comparing.report import page
+from slopes.comparing.settings import Settings
 from slopes.comparing.training.initial import gain, initialise
 from slopes.comparing.training.schedules import factors
 
@@ -106,6 +108,14 @@ def test_the_page_says_how_was_trained(tmp_path, monkeypatch):
     assert f"{words} and ended 1 epoch later, augment by noisy, in bfloat16.</dd>" in page
     assert "torch.optim.nadam.NAdam," in page
     assert study.best().model(DATA[0]).shape == (120, 3)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [("adam", "Adam"), (" sgd(momentum=0.9) ", "SGD(momentum=0.9)"), (torch.optim.NAdam, "NAdam")],
+)
+def test_an_optimizer_has_a_title_on_the_page(optimizer, words):
+    assert page._training(Settings(optimizer=optimizer)).startswith(f"{words}, batches of")
 
 
 def test_schedules_are_those_of_pytorch():

@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range)
 #: files of slopes that decide how a network is trained and recorded
 TRAINING = {
-    "slopes.comparing": ("training", "networks", "feeding.py", "metrics.py", "own_metrics.py", "plain.py", "job.py"),
+    "slopes.comparing": (
+        "training", "networks", "feeding.py", "metrics.py", "own_metrics.py", "plain.py", "job.py", "optimizers.py",
+    ),
     "slopes.models": ("",),
-}
+}  # fmt: skip
 
 
 def digest(text: str) -> str:

@@ -19,6 +19,7 @@ from slopes.comparing import arguments, identity
 from slopes.comparing.feeding import Feed, Unfit, feed
 from slopes.comparing.job import Cell, Job
 from slopes.comparing.metrics import Metric, metrics_of, scaled
+from slopes.comparing.optimizers import OPTIMIZERS
 from slopes.comparing.own_metrics import own_metrics
 from slopes.comparing.plain import OWN
 from slopes.comparing.settings import Settings, settings_of
@@ -26,7 +27,6 @@ from slopes.comparing.statistics import LOOKS, Look, Resampled
 from slopes.loading import describe
 
 LADDER = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 3))  #: rates of a default grid
-GRIDS = {"adam": (0.001, 0.03), "adamw": (0.001, 0.03), "sgd": (0.1, 3.0)}  #: its first ends, by optimizer
 STEPS = 2  #: most steps that a default grid is extended by, on either side
 #: most runs side by side: a larger stack gains little, and a kill loses more
 STACK = 60
@@ -62,7 +62,7 @@ class Plan:
         if self.settings.rates is not None:
             return tuple(self.settings.rates)
         name = self.job.optimizer if callable(self.job.optimizer) else settings_of(self.job.optimizer)[0]
-        (low, high), (down, up) = GRIDS.get(name, GRIDS["adam"]), self.steps
+        (low, high), (down, up) = OPTIMIZERS.get(name, OPTIMIZERS["adam"]).grid, self.steps
         return LADDER[LADDER.index(low) - down : LADDER.index(high) + up + 1]
 
     def extended(self, edges: Collection[str]) -> Plan:

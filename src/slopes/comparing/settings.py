@@ -17,6 +17,8 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, dataclass_transform
 
+from slopes.comparing.optimizers import OPTIMIZERS
+from slopes.comparing.task_kinds import TaskKind
 from slopes.hints import did_you_mean
 
 if TYPE_CHECKING:
@@ -26,12 +28,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Check = Callable[[str, Any], Any]
 
-#: settings of each optimizer
-OPTIMIZERS = {
-    "adam": ("weight_decay", "betas", "eps"),
-    "adamw": ("weight_decay", "betas", "eps"),
-    "sgd": ("momentum", "weight_decay", "nesterov"),
-}
+#: functions of `tasks.builtin`
+DATASETS = ("digits", "mnist5k", "diabetes", "breast_cancer", "randhie", "texture_seg")
 SCHEDULES = {"constant": ("warmup",), "cosine": ("warmup",), "linear": ("warmup",)}
 INITS = {"fitted": ()}
 PRECISIONS = ("float32", "bfloat16")
@@ -199,6 +197,11 @@ def optional(check: Check) -> Check:
 # ----------------------------------------------------------------------------------------------- options
 
 
+def _any_of(names: Iterable[str], *, quote: bool = False) -> str:
+    *others, last = (f'``"{name}"``' if quote else str(name) for name in names)
+    return f"{', '.join(others)} or {last}"
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(option,))
 def _settings(cls: type) -> Any:
     return dataclass(frozen=True, eq=False)(cls)
@@ -215,10 +218,9 @@ class Settings:
         default="mlp",
     )
     data: Any = option(
-        '``"digits"``, ``"mnist5k"``, ``"diabetes"``, ``"breast_cancer"``, ``"randhie"`` or ``"texture_seg"``; or '
-        "your own: ``(inputs, targets)`` as arrays or tensors, a torch or Hugging Face dataset, a triple of such to "
-        "train, validate and test, of two to train and test, or a path to a ``.csv``, ``.tsv``, ``.npz`` or "
-        "``.parquet`` file.",
+        f"{_any_of(DATASETS, quote=True)}; or your own: ``(inputs, targets)`` as arrays or tensors, a torch or Hugging "
+        "Face dataset, a triple of such to train, validate and test, of two to train and test, or a path to a "
+        "``.csv``, ``.tsv``, ``.npz`` or ``.parquet`` file.",
         default="digits",
     )
     _: KW_ONLY
@@ -228,9 +230,8 @@ class Settings:
         default=None,
     )
     task: str | None = option(
-        '``"classification"``, ``"binary"``, ``"regression"``, ``"count"`` or ``"segmentation"``, where the targets '
-        "do not tell.",
-        OnCommandLine("KIND", help="classification, binary, regression, count or segmentation."),
+        f"{_any_of(TaskKind, quote=True)}, where the targets do not tell.",
+        OnCommandLine("KIND", help=f"{_any_of(TaskKind)}."),
         default=None,
     )
     drop: Sequence[str] | None = option(
@@ -321,10 +322,10 @@ class Settings:
         default=False,
     )
     optimizer: Any = option(
-        '``"adam"``, ``"adamw"`` or ``"sgd"``, with settings as in ``"sgd(momentum=0.9, weight_decay=1e-4)"``; or what '
-        "makes one of parameters and `lr`, as `torch.optim.RMSprop` does.",
+        f'{_any_of(OPTIMIZERS, quote=True)}, with settings as in ``"sgd(momentum=0.9, weight_decay=1e-4)"``; or a '
+        "callable (parameters, lr) that returns an optimizer, such as `torch.optim.RMSprop`.",
         OnCommandLine("NAME", help="adam, adamw, sgd(momentum=0.9, weight_decay=1e-4), torch.optim.NAdam, …"),
-        check=partial(named_or_own, choices=OPTIMIZERS),
+        check=partial(named_or_own, choices={name: tuple(facts.defaults) for name, facts in OPTIMIZERS.items()}),
         part=TRAINING,
         default="adam",
     )

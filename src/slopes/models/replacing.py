@@ -31,10 +31,12 @@ def module_of(new: Any) -> Any:
     try:
         made = new() if callable(new) and not isinstance(new, (str, bytes)) else None
     except TypeError as error:
-        wanted = "what makes one without arguments, as functools.partial does of a class that takes some"
+        wanted = "a callable that makes one without arguments, as functools.partial does of a class that takes some"
         raise TypeError(f"swap: new must be a card, a module, or {wanted}; got {new!r} ({error})") from error
     if not isinstance(made, nn.Module):
-        raise TypeError(f"swap: new must be a card, a module, or what makes one without arguments, got {new!r}")
+        raise TypeError(
+            f"swap: new must be a card, a module, or a callable that makes one without arguments, got {new!r}"
+        )
     return made
 
 

@@ -20,7 +20,7 @@ from slopes.hints import did_you_mean
 if TYPE_CHECKING:
     from slopes.comparing.tasks import Task
 
-OWN = "pass a torch.nn.Module, what makes one, or its place, as in 'file.py:Model'"
+OWN = "pass a torch.nn.Module, a callable that makes one, or its place, as in 'file.py:Model'"
 
 
 def source_of(model: Any, task: Task) -> tuple[str, Any, list[str]]:

@@ -12,7 +12,7 @@ from slopes import loading
 from slopes.comparing.networks.builtin import dtype_name
 from slopes.comparing.networks.network import Network, seeded
 from slopes.comparing.networks.words import batch_shape, described
-from slopes.comparing.tasks.kinds import TaskKind
+from slopes.comparing.task_kinds import TaskKind
 
 if TYPE_CHECKING:
     from slopes.comparing.tasks import Task

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slopes.comparing.errors import StudyError, reason_of
+from slopes.comparing.optimizers import OPTIMIZERS
 from slopes.comparing.pair import Pair
 from slopes.comparing.plain import name_function
 from slopes.comparing.repeating import write_call
@@ -19,6 +20,7 @@ from slopes.comparing.report import charts, figures, functions, panels, scales
 from slopes.comparing.report.answer import Verdict, answers, chance, decide, of_pairs
 from slopes.comparing.report.scales import Axis, Numbers
 from slopes.comparing.results import Results
+from slopes.comparing.settings import Settings, settings_of
 from slopes.comparing.whole import whole
 from slopes.comparing.words import counted, duration
 from slopes.models import units
@@ -130,15 +132,23 @@ def context(study: Results) -> dict[str, Any]:
 
 
 def _training(job: Job) -> str:
-    name = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}.get(job.optimizer, _title(job.optimizer))
-    words = [name, f"batches of {job.batch_size}", counted(job.epochs, "epoch")]
+    words = [_optimizer(job.optimizer), f"batches of {job.batch_size}", counted(job.epochs, "epoch")]
     words.append("no clipping" if job.clip is None else f"gradients clipped to a norm of {job.clip:g}")
     words.append("no schedule" if job.schedule is None else f"the schedule {_title(job.schedule)}")
     ending = f"judged at the best epoch and ended {counted(job.patience or 0, 'epoch')} later"
     words.append("no early stopping" if job.patience is None else ending)
     words += [f"{each} by {_title(getattr(job, each))}" for each in ("augment", "step", "init") if getattr(job, each)]
-    words += [f"in {job.precision}"] * (job.precision != "float32") + [f"on {job.device}"] * (job.device != "cpu")
+    words += [f"in {job.precision}"] * (job.precision != Settings.precision)
+    words += [f"on {job.device}"] * (job.device != Settings.device)
     return f"{', '.join(words)}."
+
+
+def _optimizer(chosen: Any) -> str:
+    """Title and given settings, as in "Adam(eps=1e-6)"; else the name of a user's own."""
+    if not isinstance(chosen, str):
+        return _title(chosen)
+    name, _ = settings_of(chosen)
+    return chosen.replace(name, OPTIMIZERS[name].title, 1)
 
 
 def _title(hook: Any) -> str:

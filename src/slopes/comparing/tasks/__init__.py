@@ -1,7 +1,7 @@
 """Data to train networks on: built-in tasks, and the user's own."""
 
+from slopes.comparing.task_kinds import TaskKind
 from slopes.comparing.tasks.builtin import BUILTIN
-from slopes.comparing.tasks.kinds import TaskKind
 from slopes.comparing.tasks.own import resolve
 from slopes.comparing.tasks.task import Parts, Task
 

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slopes.comparing.tasks.kinds import TaskKind
+from slopes.comparing.settings import DATASETS
+from slopes.comparing.task_kinds import TaskKind
 from slopes.comparing.tasks.task import Task, deal, make, shares, strata_of
 from slopes.comparing.whole import whole
 from slopes.extras import require
@@ -122,14 +123,7 @@ def texture_seg(*, resampled: bool = False) -> Task:
     )  # fmt: skip
 
 
-BUILTIN: dict[str, Callable[..., Task]] = {
-    "digits": digits,
-    "mnist5k": mnist5k,
-    "diabetes": diabetes,
-    "breast_cancer": breast_cancer,
-    "randhie": randhie,
-    "texture_seg": texture_seg,
-}
+BUILTIN: dict[str, Callable[..., Task]] = {name: globals()[name] for name in DATASETS}
 
 
 def _mnist() -> tuple[NDArray[Any], NDArray[Any]]:

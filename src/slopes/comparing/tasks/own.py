@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slopes import loading
+from slopes.comparing.task_kinds import TaskKind
 from slopes.comparing.tasks.builtin import BUILTIN
-from slopes.comparing.tasks.kinds import TaskKind
 from slopes.comparing.tasks.preparation import MOST, Levels, encode, find_levels, numbers
 from slopes.comparing.tasks.sources import DATE, SUFFIXES, Raw, is_table, read
 from slopes.comparing.tasks.task import TRAIN, VALIDATION, Parts, Task, deal, make, shares, strata_of

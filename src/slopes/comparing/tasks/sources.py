@@ -64,7 +64,7 @@ def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), 
         return _dataset(source, where, target)
     if hasattr(source, "__iter__") and not hasattr(source, "dtype"):
         raise TypeError(
-            f"compare: {where} is a {type(source).__name__}, which can be read but in its order; give a dataset with a "
+            f"compare: {where} is a {type(source).__name__}, which can only be read in order; give a dataset with a "
             "length and places, (inputs, targets), or a file."
         )
     raise TypeError(

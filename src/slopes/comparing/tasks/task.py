@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slopes.comparing.tasks.kinds import TaskKind
+from slopes.comparing.task_kinds import TaskKind
 from slopes.comparing.tasks.preparation import Levels, Preparation, prepare
 
 #: Fractions of the samples for training and validation; the rest tests.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from slopes.comparing import feeding
+from slopes.comparing.settings import Settings
 from slopes.comparing.training import common, dropout
 from slopes.comparing.training.optimisers import Optimiser, OwnOptimiser
 from slopes.models.replacing import module_of
@@ -33,7 +34,7 @@ class Single:
         if self._device.type != "cpu":
             self._task = moved(job.task, self._device)
             self._feed = feeding.feed(self._loss, self._task)
-        self._half = torch.autocast(self._device.type, torch.bfloat16, enabled=job.precision == "bfloat16")
+        self._half = torch.autocast(self._device.type, torch.bfloat16, enabled=job.precision != Settings.precision)
         self._augment = None if job.augment is None else common.Augmented(job.augment)
         self._step = job.step or _descend
         self.layers = common.layers_of(self.model)

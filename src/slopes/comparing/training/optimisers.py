@@ -12,13 +12,9 @@ from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
+from slopes.comparing.optimizers import OPTIMIZERS
 from slopes.comparing.settings import settings_of
 
-ADAM = {"amsgrad": False, "betas": (0.9, 0.999), "eps": 1e-8, "maximize": False, "fused": True}
-SGD = {"weight_decay": 0.0, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False, "fused": True}
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "adam": ADAM | {"weight_decay": 0.0}, "adamw": ADAM | {"weight_decay": 0.01}, "sgd": SGD
-}  # fmt: skip
 LANES = 16  #: below so many numbers the fused kernels round the tail of an array differently
 
 
@@ -31,7 +27,8 @@ class Optimiser:
 
     def __init__(self, text: str, groups: Sequence[tuple[Sequence[Tensor], float]]) -> None:
         self._name, given = settings_of(text)
-        self._settings: dict[str, Any] = {**DEFAULTS[self._name], **given}
+        fixed = {"dampening" if self._name == "sgd" else "amsgrad": False, "maximize": False, "fused": True}
+        self._settings: dict[str, Any] = {**OPTIMIZERS[self._name].defaults, **given, **fixed}
         if "betas" in self._settings:
             self._settings["beta1"], self._settings["beta2"] = tuple(self._settings.pop("betas"))
         self._groups = groups

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from slopes.comparing.settings import Settings
 from slopes.comparing.training.common import Learner
 from slopes.comparing.training.loop import Single
 from slopes.comparing.training.stack import Stack
@@ -25,7 +26,7 @@ def loop_only(job: Job) -> str:
     for option, given in (("step", job.step), ("optimizer", callable(job.optimizer))):
         if given:
             return f"your own {option} trains one network"
-    if job.device != "cpu" or job.precision != "float32":
+    if (job.device, job.precision) != (Settings.device, Settings.precision):
         return f"networks on {job.device} in {job.precision} are trained one by one"
     return ""
 

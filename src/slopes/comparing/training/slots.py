@@ -65,7 +65,7 @@ class _OfAll(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, whole: Any) -> Tensor:
-        raise RuntimeError("what looks at all networks works in a stack alone")
+        raise RuntimeError("an operation over all networks needs a stack")
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
