@@ -15,7 +15,7 @@ from scipy.stats import t
 
 from slopes.comparing.statistics import (
     LOOKS,
-    Look,
+    InterimLook,
     Series,
     chance,
     choose,
@@ -129,7 +129,7 @@ def together(series: Sequence[Series], baseline: Series) -> Any:
     return step_down(exchanged_together(series, baseline, True))
 
 
-def by_looks(series: Sequence[Series], baseline: Series, looks: Sequence[Look] = LOOKS) -> Any:
+def by_looks(series: Sequence[Series], baseline: Series, looks: Sequence[InterimLook] = LOOKS) -> Any:
     """Return p values as ``seeds="auto"`` has them at its last look, by when there are most false verdicts."""
     found = []
     for seeds, share in looks:

@@ -44,7 +44,7 @@ def test_slopes_in_numpy_are_those_of_torch_and_of_autograd(own, parameters):
     tensors = {name: torch.from_numpy(array) for name, array in options.items()}
     slope = own.slope(*arguments, **options, **parameters)
     assert slope.any()
-    for other in (own, own._twin(slope_body=None)):
+    for other in (own, own._copy_with(slope_body=None)):
         np.testing.assert_allclose(gradient(other, *arguments, **tensors, **parameters), slope, rtol=1e-12, atol=1e-15)
 
 

@@ -38,7 +38,7 @@ def test_the_inventory_is_all_that_pytorch_has():
 
 def test_each_activation_of_pytorch_has_a_function_and_a_card():
     for kind in inventory.ELEMENTWISE:
-        twins = [twin for _, twin in inventory.twins((kind,))]
+        twins = [twin for _, twin in inventory.equivalent_functions((kind,))]
         assert any(isinstance(twin, Activation) for twin in twins), kind
         assert any(not isinstance(twin, Activation) for twin in twins), kind
         assert {inventory.class_of_function(twin) for twin in twins} == {kind}

@@ -81,7 +81,7 @@ def mine(card: Card, arguments: list[Any]) -> Any:
 
 def evaluated(card: Card, library: str, expression: str, arguments: list[Any]) -> dict[str, Any]:
     """Return the expression in the library's namespace, with its result."""
-    named = card._twin(same_as={library: Peer(expression)})
+    named = card._copy_with(same_as={library: Peer(expression)})
     value, _ = libraries.call(named, library, tuple(arguments))
     return {"call": expression, "dtype": str(value.dtype), "value": value.tolist()}
 

@@ -132,9 +132,9 @@ class Card:
         bound = self.bound | {name: plain(value) for name, value in parameters.items()}
         self._settings(parameters)
         listed = ", ".join(f"{name}={shown(value)}" for name, value in bound.items())
-        return self._twin(bound=bound, name=f"{self._root.name}({listed})") if parameters else self
+        return self._copy_with(bound=bound, name=f"{self._root.name}({listed})") if parameters else self
 
-    def _twin(self, **fields_of_card: Any) -> Self:
+    def _copy_with(self, **fields_of_card: Any) -> Self:
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__, cache={}, **fields_of_card)
         return twin
@@ -424,7 +424,7 @@ class Map(Activation):
         does, with a gradient of 0. Raises TypeError if x is no array of real numbers, ValueError for an axis that it
         lacks.
         """
-        return self._along("value", axis, mask, lambda r, value, pull, x: r.pullable(value, pull, x), parameters, x)
+        return self._along("value", axis, mask, lambda r, value, pull, x: r.with_vjp(value, pull, x), parameters, x)
 
     def slope(self, x: Array, **parameters: Any) -> Any:
         """Refuse: entries of a row depend on one another."""
@@ -445,7 +445,7 @@ class Map(Activation):
 
     def derivative_by_result(self, body: Body) -> Card:
         """Register the vjp as a function of result and cotangent, for kernels."""
-        self.by_result = self._twin(slope_body=body)
+        self.by_result = self._copy_with(slope_body=body)
         self.by_result._root = self.by_result
         return self
 
@@ -555,7 +555,7 @@ class Gate(Map):
         if gate is None:
             return self
         kinds.OPTIONS["gate"].check(self.name, "gate", gate)
-        return self._twin(half=gate)
+        return self._copy_with(half=gate)
 
     def _divide(self, r: ModuleType, axis: int, entered: list[Array]) -> None:
         x, *cotangent = entered

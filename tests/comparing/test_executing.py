@@ -22,7 +22,7 @@ import toys
 
 from slopes.comparing import StudyError, training
 from slopes.comparing.executing import Done, Failed, dispatch, outcomes, parcel
-from slopes.comparing.executing.attempt import Verdict, attempt
+from slopes.comparing.executing.attempt import ChunkResult, attempt
 from slopes.comparing.executing.place import Place
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
@@ -161,7 +161,7 @@ def test_a_cell_that_died_beside_another_is_tried_once_more_alone(monkeypatch):
             first = seeds not in tries
             tries.append(seeds)
             died = 1 in seeds or (seeds == [2] and first)
-            verdict = Verdict("died", [], "died") if died else attempt(toys.Toy(), cells)
+            verdict = ChunkResult("died", [], "died") if died else attempt(toys.Toy(), cells)
             self._ends.put((cells, verdict))
 
     monkeypatch.setattr(dispatch, "_place", lambda *_: Blaming())
@@ -380,7 +380,7 @@ def test_an_executor_that_cancels_or_cannot_load():
     threading.Timer(0.2, lambda: pool.future.set_exception(ModuleNotFoundError("No module named 'slopes'"))).start()
     with pytest.raises(StudyError, match="does not load where it is to be trained: ModuleNotFoundError: No module"):
         list(outcomes(toys.Toy(), [toys.cells(2)], executor=pool))
-    threading.Timer(0.2, lambda: pool.future.set_result(Verdict("done", [{}], machine="there"))).start()
+    threading.Timer(0.2, lambda: pool.future.set_result(ChunkResult("done", [{}], machine="there"))).start()
     assert list(outcomes(toys.Toy(), [toys.cells(1)], executor=pool)) == [Done(tuple(toys.cells(1)), [{}], "there")]
 
 

@@ -23,7 +23,7 @@ from slopes.comparing.optimizers import OPTIMIZERS
 from slopes.comparing.own_metrics import own_metrics
 from slopes.comparing.plain import OWN
 from slopes.comparing.settings import Settings, settings_of
-from slopes.comparing.statistics import LOOKS, Look, Resampled
+from slopes.comparing.statistics import LOOKS, InterimLook, Resampled
 from slopes.loading import describe
 
 LADDER = tuple(float(f"{digit}e{power}") for power in range(-6, 4) for digit in (1, 3))  #: rates of a default grid
@@ -49,7 +49,7 @@ class Plan:
         return tuple(self.settings.seeds)  # type: ignore[arg-type]
 
     @property
-    def looks(self) -> tuple[Look, ...]:
+    def looks(self) -> tuple[InterimLook, ...]:
         return LOOKS[: self.added + 1] if isinstance(self.settings.seeds, str) else ()
 
     def with_more_seeds(self) -> Plan:

@@ -12,7 +12,7 @@ from slopes.comparing.errors import StudyError
 from slopes.comparing.metrics import Metric
 from slopes.comparing.pair import FailedRun, Run
 from slopes.comparing.results import Results
-from slopes.comparing.statistics import Look, Resampled
+from slopes.comparing.statistics import InterimLook, Resampled
 from slopes.comparing.whole import whole
 
 FILE = "study.json"
@@ -82,7 +82,7 @@ def _plan(content: Mapping[str, Any]) -> SavedPlan:
         rates=tuple(content["rates"]),
         seeds=tuple(content["seeds"]),
         steps=tuple(content["steps"]),
-        looks=tuple(Look(*look) for look in content["looks"]),
+        looks=tuple(InterimLook(*look) for look in content["looks"]),
         metrics=tuple(Metric(**metric | {"bounds": tuple(metric["bounds"])}) for metric in content["metrics"]),
         baseline=tuple(content["baseline"]),
         resampled=None if content["resampled"] is None else Resampled(*content["resampled"]),

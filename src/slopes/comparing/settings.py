@@ -68,7 +68,7 @@ def shown(value: Any) -> str:
     return domains.shown(value)
 
 
-def whole(name: str, value: Any, least: int, most: int = 10**6) -> int:
+def integer(name: str, value: Any, least: int, most: int = 10**6) -> int:
     """The default maximum is more runs than anyone can wait for."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise ValueError(f"compare: {name} must be a whole number of at least {least}, got {shown(value)}.")
@@ -108,10 +108,10 @@ def seeds(name: str, given: Any) -> tuple[int, ...] | str:
     if given == "auto":
         return "auto"
     if isinstance(given, numbers.Integral):
-        return tuple(range(whole(name, given, 1, most=10_000)))
+        return tuple(range(integer(name, given, 1, most=10_000)))
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise TypeError(f"compare: seeds must be how many there are or a list of them, got {given!r}.")
-    chosen = tuple(whole("a seed", seed, 0, 2**62 - 1) for seed in given)
+    chosen = tuple(integer("a seed", seed, 0, 2**62 - 1) for seed in given)
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError(f"compare: seeds must be one or more different numbers, got {shown(list(chosen))}.")
     return chosen
@@ -275,7 +275,7 @@ class Settings:
     epochs: int = option(
         "How long each run lasts.",
         OnCommandLine("N", "count"),
-        check=partial(whole, least=1),
+        check=partial(integer, least=1),
         part=TRAINING,
         default=20,
     )
@@ -341,14 +341,14 @@ class Settings:
         "How many epochs without a better validation metric end a run, which is then judged at its best epoch; by "
         "default it is judged at its last one.",
         OnCommandLine("N", "count", help="Judge a run at its best epoch, and end it so many epochs later."),
-        check=optional(partial(whole, least=1)),
+        check=optional(partial(integer, least=1)),
         part=TRAINING,
         default=None,
     )
     batch_size: int = option(
         "How many samples make a step.",
         OnCommandLine("N", "count"),
-        check=partial(whole, least=1, most=2**31),
+        check=partial(integer, least=1, most=2**31),
         part=TRAINING,
         default=64,
     )
@@ -424,7 +424,7 @@ class Settings:
     workers: int | None = option(
         "How many processes, with one thread each; by default one for each processor.",
         OnCommandLine("N", "count", help="How many processes train."),
-        check=optional(partial(whole, least=1, most=4096)),
+        check=optional(partial(integer, least=1, most=4096)),
         part=PLACE,
         default=None,
     )

@@ -41,14 +41,14 @@ class Resampled(NamedTuple):
     test: int
 
 
-class Look(NamedTuple):
+class InterimLook(NamedTuple):
     """A time at which verdicts decide whether seeds are added."""
 
     seeds: int
     share: float  #: of the chance of a false verdict that this look may spend
 
 
-LOOKS = (Look(10, 0.5), Look(20, 0.25), Look(40, 0.25))  #: of ``seeds="auto"``
+LOOKS = (InterimLook(10, 0.5), InterimLook(20, 0.25), InterimLook(40, 0.25))  #: of ``seeds="auto"``
 
 
 class Comparison(NamedTuple):
@@ -80,7 +80,7 @@ def verdicts(
     alpha: float = 0.05,
     resampled: Resampled | None = None,
     percent: bool = False,
-    looks: Sequence[Look] = (),
+    looks: Sequence[InterimLook] = (),
 ) -> list[Comparison]:
     """Compare each series with the baseline, each at the rate with its best mean validation.
 
@@ -103,7 +103,7 @@ def verdicts(
     both = [shared(one, baseline) for one in series]
     differences = [at_chosen(a, higher_validation) - at_chosen(b, higher_validation) for a, b in both]
     found = []
-    for seeds, share in looks or [Look(baseline.test.shape[1], 1.0)]:
+    for seeds, share in looks or [InterimLook(baseline.test.shape[1], 1.0)]:
         first, *others = (Series(one.validation[:, :seeds], one.test[:, :seeds]) for one in (baseline, *series))
         found.append(np.array(_p_values(others, first, higher_validation, margin, resampled)) / share)
     raw, p, p_equal = np.minimum.reduce(found).clip(max=1.0).tolist()

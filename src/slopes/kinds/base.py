@@ -178,7 +178,7 @@ class Batch:
         return self._scaled(self.r.where(self.like == self.like, 1.0, 1.0) if counted is None else counted)
 
     def values(self, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:
-        attach = self.r.pullable if self.coupled else self.r.differentiable
+        attach = self.r.with_vjp if self.coupled else self.r.differentiable
         return attach(value, slope, *self.arguments)
 
     def pull_back(self, name: str, value: Callable[..., Array], slope: Callable[..., Array] | None) -> Array:

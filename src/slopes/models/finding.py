@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from torch import nn
 
-from slopes.models.inventory import class_of, class_of_function, twins
+from slopes.models.inventory import class_of, class_of_function, equivalent_functions
 from slopes.nn.cards import CardModule
 
 
@@ -37,7 +37,7 @@ def list_counts(counted: Counter[type[nn.Module]]) -> str:
 
 def functional_calls(model: nn.Module, classes: Iterable[type]) -> Iterator[str]:
     """Yield calls of the classes' functions in the source of the user's modules, with their places."""
-    names = {name.rstrip("_") for name, _ in twins(classes)}
+    names = {name.rstrip("_") for name, _ in equivalent_functions(classes)}
     names |= {f"{name}_" for name in names}
     for kind in dict.fromkeys(type(module) for module in model.modules()):
         if kind.__module__.startswith("torch."):

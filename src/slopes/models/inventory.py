@@ -34,10 +34,10 @@ def class_of_function(function: Any) -> type[nn.Module] | None:
 
 @cache
 def _functions() -> list[tuple[type[nn.Module], Any]]:
-    return [(kind, function) for kind in ELEMENTWISE for _, function in twins((kind,))]
+    return [(kind, function) for kind in ELEMENTWISE for _, function in equivalent_functions((kind,))]
 
 
-def twins(classes: Iterable[type]) -> Iterator[tuple[str, Any]]:
+def equivalent_functions(classes: Iterable[type]) -> Iterator[tuple[str, Any]]:
     """Yield (name, function) of PyTorch and cards that compute the same as the classes."""
     wanted = {c.__name__.lower() for c in classes if c.__module__.startswith(("torch.nn.", "slopes.nn"))}
     for home in (nn.functional, torch):

@@ -89,7 +89,7 @@ class Recorder:
             yield
 
     def _watch(self, card: Activation, x: Any, parameters: Mapping[str, Any]) -> Any:
-        return self.follow(card.name, lambda x, **named: card.compute(x, named), x, **parameters)
+        return self.record_call(card.name, lambda x, **named: card.compute(x, named), x, **parameters)
 
     def _enter(self, name: str, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         here = self._here
@@ -116,7 +116,7 @@ class Recorder:
         if not here.calls:
             here.inside.close()
 
-    def follow(self, name: str, function: Callable[..., Any], x: Any, *rest: Any, **named: Any) -> Any:
+    def record_call(self, name: str, function: Callable[..., Any], x: Any, *rest: Any, **named: Any) -> Any:
         """Call a function, and record it if a module of the model called it."""
         calls = self._here.calls
         if not isinstance(x, Tensor) or not calls or calls[-1].sealed:
@@ -161,8 +161,10 @@ class _Functions(TorchFunctionMode):
         if name.replace("_", "") not in _NAMES:
             return function(*arguments, **named)
         if arguments:
-            return self.recorder.follow(name, function, *arguments, **named)
-        return self.recorder.follow(name, lambda x, **named: function(input=x, **named), named.pop("input"), **named)
+            return self.recorder.record_call(name, function, *arguments, **named)
+        return self.recorder.record_call(
+            name, lambda x, **named: function(input=x, **named), named.pop("input"), **named
+        )
 
 
 plain.WATCHING.add(_Functions)

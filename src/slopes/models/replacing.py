@@ -9,7 +9,7 @@ from torch import nn
 
 from slopes import nn as slopes_nn
 from slopes.card import Card
-from slopes.models.inventory import twins
+from slopes.models.inventory import equivalent_functions
 from slopes.nn import CardModule
 
 
@@ -72,7 +72,7 @@ def _like(made: Any, parent: Any, model: Any) -> Any:
 
 
 def _replace_functions(model: Any, classes: tuple[type, ...], new: Any) -> int:
-    kept = [function for _, function in twins(classes)]
+    kept = [function for _, function in equivalent_functions(classes)]
     count = 0
     for module in model.modules():
         if isinstance(module, CardModule):  # it is an activation itself

@@ -309,7 +309,7 @@ def prove_symmetry(formula: Formula, claimed: str, effort: int) -> Outcome:
     try:
         card: Any = formula.line.card
         body = card.textbook if formula.name == "definition" else card.body
-        _, function, _ = card._twin(body=body).bind(parity, table.x, {})
+        _, function, _ = card._copy_with(body=body).bind(parity, table.x, {})
         found = parity.find_parity(function, table.x)
     except parity.ParityError as error:
         return still_open(str(error))

@@ -25,7 +25,7 @@ class Oracle:
 
     def __init__(self, line: Line, of_definition: bool = False) -> None:
         card: Any = line.card
-        self.oracle = exact(card._twin(body=card.textbook) if of_definition else card, DIGITS)
+        self.oracle = exact(card._copy_with(body=card.textbook) if of_definition else card, DIGITS)
         self.line = next(iter(line.points()))
         self.options = {"reduction": "none"} if isinstance(card, Loss) else {}
 

@@ -106,7 +106,7 @@ def _of_gate_alone(card: Any) -> Activation:
         return card.body(x, 1.0, **card.settings)
 
     made = Activation(body, definition=lambda x: card.textbook(x, 1.0, **card.settings))
-    return made._twin(name=card.name, claims=card.claims)
+    return made._copy_with(name=card.name, claims=card.claims)
 
 
 def _boxes(space: Space) -> list[Box]:

@@ -440,7 +440,7 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     return value(x, *rest)
 
 
-pullable = differentiable
+with_vjp = differentiable
 
 
 def _middle(v: Any) -> Any:

@@ -245,7 +245,7 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     return value(widen(x), *rest)
 
 
-pullable = differentiable
+with_vjp = differentiable
 
 
 def for_kernel(x: Array, like: Array | None = None) -> Array:

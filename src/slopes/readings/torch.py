@@ -431,7 +431,7 @@ def count(x: Array) -> int:
 # --------------------------------------------------------------------------------------- derivatives
 
 
-class _Pulled(torch.autograd.Function):
+class _WithVjp(torch.autograd.Function):
     """value(x, *rest) with the gradient pull_back(gradient, x, *rest) by x, which can be differentiated again.
 
     Operations are element-wise or row-wise over leading axes, so vmap only moves the batch to the front.
@@ -465,7 +465,7 @@ def _apply(value: Callable[..., Array], pull_back: Callable[..., Array], x: Tens
     """torch.jit.trace records operations, as it cannot store a Function."""
     if not torch.compiler.is_compiling() and _is_traced_by_jit():
         return value(widen(x), *rest)
-    return _Pulled.apply(value, pull_back, x, *rest)  # type: ignore[no-untyped-call]
+    return _WithVjp.apply(value, pull_back, x, *rest)  # type: ignore[no-untyped-call]
 
 
 def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
@@ -474,7 +474,7 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     Autograd differentiates the operations if another argument may need a gradient, and in forward mode: nested, a
     Function's own ``jvp`` gives a silent second derivative of 0.
     """
-    if slope is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
+    if slope is None or not _may_need_vjp(x) or any(map(wants_gradient, rest)):
         return value(widen(x), *rest)
 
     def pull_back(gradient: Tensor, *arguments: Tensor) -> Tensor:
@@ -486,8 +486,8 @@ def differentiable(value: Callable[..., Array], slope: Callable[..., Array] | No
     return _apply(value, pull_back, x, *rest)
 
 
-def pullable(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
-    if pull_back is None or not _is_pulled(x) or any(map(wants_gradient, rest)):
+def with_vjp(value: Callable[..., Array], pull_back: Callable[..., Array] | None, x: Array, *rest: Array) -> Array:
+    if pull_back is None or not _may_need_vjp(x) or any(map(wants_gradient, rest)):
         return value(widen(x), *rest)
     return _apply(value, lambda gradient, *arguments: pull_back(*arguments, gradient), x, *rest)
 
@@ -508,7 +508,7 @@ def _may_differentiate(x: Tensor) -> bool:
     return (torch.is_grad_enabled() and wants_gradient(x)) or torch.autograd.forward_ad._current_level >= 0
 
 
-def _is_pulled(x: Tensor) -> bool:
+def _may_need_vjp(x: Tensor) -> bool:
     """Whether x may need a gradient in reverse mode, outside forward mode and functionalize."""
     if torch.compiler.is_compiling():
         return wants_gradient(x)

@@ -57,17 +57,17 @@ class Exactly:
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
         """Slope (of a map: the vjp) by differences of the body; NaN where they do not converge, as at a jump."""
-        bare: Any = self.card._twin(slope_body=None)
+        bare: Any = self.card._copy_with(slope_body=None)
         compute = bare.vjp if isinstance(bare, Map) else bare.slope
         return self._converge(compute, arguments, options, unsettled=math.nan, proven=False)
 
     def definition(self, *arguments: Any, **options: Any) -> Any:
         """Value of the textbook definition."""
-        return self._converge(self.card._twin(body=self.card.textbook), arguments, options)
+        return self._converge(self.card._copy_with(body=self.card.textbook), arguments, options)
 
     def definition_slope(self, *arguments: Any, **options: Any) -> Any:
         """Slope of the definition by calculus; see `tangent`."""
-        textbook = self.card._twin(body=self.card.textbook)
+        textbook = self.card._copy_with(body=self.card.textbook)
         return Exactly(textbook, self.digits, self.reach).tangent(*arguments, **options)
 
     def tangent(self, *arguments: Any, **options: Any) -> Any:

@@ -14,7 +14,7 @@ Cells = tuple[Cell, ...]
 SECONDS = 1.0  #: after which ended runs are reported, and the others of a chunk wait for another attempt
 
 
-class Verdict(NamedTuple):
+class ChunkResult(NamedTuple):
     """Result of a chunk."""
 
     kind: str  #: done; failed: it raised; died: its process was killed; refused: the job did not load there
@@ -24,8 +24,8 @@ class Verdict(NamedTuple):
     machine: str = ""
 
 
-def attempt(job: Job, cells: Cells) -> Verdict:
-    """Train the first of the cells; errors become a verdict, as exceptions may not pickle."""
+def attempt(job: Job, cells: Cells) -> ChunkResult:
+    """Train the first of the cells; errors become a result, as exceptions may not pickle."""
     try:
         training: Any = import_module("slopes.comparing.training")  # loads torch
         outcomes = training.train(job, list(cells), SECONDS)
@@ -34,9 +34,9 @@ def attempt(job: Job, cells: Cells) -> Verdict:
         if all(outcome is None for outcome in outcomes):
             raise RuntimeError(f"of {len(cells)} cells none was trained")
     except (Exception, SystemExit) as error:  # the user's code may raise SystemExit
-        return Verdict("failed", [], describe(error), traceback.format_exc(), machine())
-    return Verdict("done", outcomes, machine=machine())
+        return ChunkResult("failed", [], describe(error), traceback.format_exc(), machine())
+    return ChunkResult("done", outcomes, machine=machine())
 
 
-def refusal(error: BaseException) -> Verdict:
-    return Verdict("refused", [], describe(error), traceback.format_exc(), machine())
+def refusal(error: BaseException) -> ChunkResult:
+    return ChunkResult("refused", [], describe(error), traceback.format_exc(), machine())

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from slopes.comparing.errors import StudyError
-from slopes.comparing.executing.attempt import Cells, Verdict, refusal
+from slopes.comparing.executing.attempt import Cells, ChunkResult, refusal
 from slopes.comparing.executing.executors import work
 from slopes.comparing.executing.parcel import Parcel, forget, pack
 from slopes.comparing.executing.place import Place
@@ -63,20 +63,20 @@ class Cluster(Place):
         if cells is None:
             return
         try:
-            verdict: Verdict = future.result()
+            result: ChunkResult = future.result()
         except import_module("distributed").KilledWorker as error:
             reason = f"killed its Dask worker {error.allowed_failures + 1} times (KilledWorker)"
-            verdict = Verdict("died", [], reason, str(error), error.last_worker.address)
+            result = ChunkResult("died", [], reason, str(error), error.last_worker.address)
         except BaseException as error:  # CancelledError is no Exception
             kind = "lost" if future.cancelled() or self._client.status != "running" else "refused"
-            verdict = refusal(error)._replace(kind=kind)
-        self._ends.put((cells, verdict))
+            result = refusal(error)._replace(kind=kind)
+        self._ends.put((cells, result))
 
-    def ended(self) -> tuple[Cells, Verdict]:
-        cells, verdict = super().ended()
-        if verdict.kind == "lost":
-            raise _lost("the connection to it broke" if "connection-lost" in verdict.reason else verdict.reason)
-        return cells, verdict
+    def ended(self) -> tuple[Cells, ChunkResult]:
+        cells, result = super().ended()
+        if result.kind == "lost":
+            raise _lost("the connection to it broke" if "connection-lost" in result.reason else result.reason)
+        return cells, result
 
     def check(self) -> None:
         """Raise StudyError if the scheduler is away for too long; warn once if it has no workers."""

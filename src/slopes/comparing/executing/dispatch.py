@@ -60,24 +60,24 @@ def outcomes(
             while waiting and busy < place.width:
                 place.submit(waiting.popleft())
                 busy += 1
-            cells, verdict = place.ended()
+            cells, result = place.ended()
             busy -= 1
-            if verdict.kind == "done":
-                ended = {cell: each for cell, each in zip(cells, verdict.outcomes, strict=True) if each is not None}
+            if result.kind == "done":
+                ended = {cell: each for cell, each in zip(cells, result.outcomes, strict=True) if each is not None}
                 if len(ended) < len(cells):
                     waiting.appendleft(tuple(cell for cell in cells if cell not in ended))
-                yield Done(tuple(ended), list(ended.values()), verdict.machine)
-            elif verdict.kind == "refused":
+                yield Done(tuple(ended), list(ended.values()), result.machine)
+            elif result.kind == "refused":
                 if not place.replaceable:
-                    raise StudyError(f"executor: the study does not load where it is to be trained: {verdict.reason}.")
+                    raise StudyError(f"executor: the study does not load where it is to be trained: {result.reason}.")
                 refused.append(cells)
             elif len(cells) > 1:
                 middle = len(cells) // 2
                 waiting.extendleft((cells[middle:], cells[:middle]))
-            elif verdict.kind == "died" and place.shared and cells is not alone:
+            elif result.kind == "died" and place.shared and cells is not alone:
                 suspects.append(cells)
             else:
-                yield Failed(cells[0], verdict.reason, verdict.trace, verdict.machine)
+                yield Failed(cells[0], result.reason, result.trace, result.machine)
     if refused:
         yield from outcomes(job, refused, workers=1, threads=threads)
 

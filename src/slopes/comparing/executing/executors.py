@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 
 from slopes.comparing.errors import StudyError
-from slopes.comparing.executing.attempt import Cells, Verdict, attempt, refusal
+from slopes.comparing.executing.attempt import Cells, ChunkResult, attempt, refusal
 from slopes.comparing.executing.parcel import Parcel, forget, open_parcel, pack
 from slopes.comparing.executing.place import Place
 from slopes.comparing.job import Job
@@ -15,7 +15,7 @@ from slopes.comparing.job import Job
 _one = threading.Lock()
 
 
-def work(parcel: Parcel, cells: Cells) -> Verdict:
+def work(parcel: Parcel, cells: Cells) -> ChunkResult:
     """Train a chunk on one thread, for executors and Dask."""
     with _one:
         try:
@@ -39,7 +39,7 @@ class Executors(Place):
         super().__init__()
         self._executor = executor
         self._parcel = pack(job)
-        self._futures: dict[Future[Verdict], Cells] = {}
+        self._futures: dict[Future[ChunkResult], Cells] = {}
         self._broken: BaseException | None = None
 
     def submit(self, cells: Cells) -> None:
@@ -50,7 +50,7 @@ class Executors(Place):
         self._futures[future] = cells
         future.add_done_callback(self._end)
 
-    def _end(self, future: Future[Verdict]) -> None:
+    def _end(self, future: Future[ChunkResult]) -> None:
         cells = self._futures.pop(future, ())
         try:
             self._ends.put((cells, future.result()))

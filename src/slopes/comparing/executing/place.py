@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 import queue
 
-from slopes.comparing.executing.attempt import Cells, Verdict
+from slopes.comparing.executing.attempt import Cells, ChunkResult
 
 
 class Place:
-    """Backend that takes chunks and returns each with its verdict, in order of completion."""
+    """Backend that takes chunks and returns each with its result, in order of completion."""
 
     width: float = math.inf  #: chunks taken at once
     shared = False  #: whether a crash may be blamed on another chunk
     replaceable = False  #: whether this process may train a job that does not load there
 
     def __init__(self) -> None:
-        self._ends: queue.SimpleQueue[tuple[Cells, Verdict]] = queue.SimpleQueue()
+        self._ends: queue.SimpleQueue[tuple[Cells, ChunkResult]] = queue.SimpleQueue()
 
     def submit(self, cells: Cells) -> None:
         raise NotImplementedError
 
-    def ended(self) -> tuple[Cells, Verdict]:
+    def ended(self) -> tuple[Cells, ChunkResult]:
         while True:
             try:
                 return self._ends.get(timeout=1)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from slopes.comparing.executing.attempt import Cells, Verdict
+from slopes.comparing.executing.attempt import Cells, ChunkResult
 from slopes.comparing.executing.place import Place
 from slopes.comparing.record import machine
 
@@ -62,11 +62,11 @@ class Processes(Place):
 
         def work() -> None:
             try:
-                verdict = worker.do(cells)
-            except BaseException as error:  # no process or memory is left, and `ended` needs a verdict
-                verdict = Verdict("died", [], f"no worker process could be started ({error})", "", machine())
+                result = worker.do(cells)
+            except BaseException as error:  # no process or memory is left, and `ended` needs a result
+                result = ChunkResult("died", [], f"no worker process could be started ({error})", "", machine())
             self._idle.append(worker)
-            self._ends.put((cells, verdict))
+            self._ends.put((cells, result))
 
         self._threads.submit(work)
 
@@ -98,10 +98,10 @@ class _Worker:
             if self._ended:
                 raise EOFError
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-            self._refusal: Verdict | None = None
+            self._refusal: ChunkResult | None = None
             self._loaded = False
 
-    def do(self, cells: Cells) -> Verdict:
+    def do(self, cells: Cells) -> ChunkResult:
         """Train a chunk, and again if the process dies over it; deaths while the job loads do not count."""
         over_chunk: list[str] = []
         over_job: list[str] = []
@@ -114,10 +114,10 @@ class _Worker:
                 self._start()
         how = ", then ".join(dict.fromkeys(over_chunk if len(over_chunk) == 2 else over_job))
         if len(over_chunk) == 2:
-            return Verdict("died", [], f"killed its worker process twice ({how})", "", machine())
-        return Verdict("refused", [], f"worker processes end before they have loaded it ({how})", "", machine())
+            return ChunkResult("died", [], f"killed its worker process twice ({how})", "", machine())
+        return ChunkResult("refused", [], f"worker processes end before they have loaded it ({how})", "", machine())
 
-    def _ask(self, cells: Cells) -> Verdict:
+    def _ask(self, cells: Cells) -> ChunkResult:
         sending, receiving = self._process.stdin, self._process.stdout
         assert sending is not None
         assert receiving is not None
@@ -130,8 +130,8 @@ class _Worker:
             return self._refusal
         pickle.dump(cells, sending)
         sending.flush()
-        verdict: Verdict = pickle.load(receiving)
-        return verdict
+        result: ChunkResult = pickle.load(receiving)
+        return result
 
     def _stop(self) -> int:
         # a process that closed its pipe is about to end; wait for its status

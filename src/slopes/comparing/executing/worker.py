@@ -1,4 +1,4 @@
-"""Worker process: reads chunks from standard input, writes verdicts to standard output.
+"""Worker process: reads chunks from standard input, writes results to standard output.
 
 It ends with its input or its parent.
 """
@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 def main(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
-    verdicts = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a card that prints must not garble the verdicts
+    results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a card that prints must not garble the results
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     chunks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     pickled = _receive(sys.stdin.buffer)
@@ -28,13 +28,13 @@ def main(parent: int) -> None:
     try:
         job = pickle.loads(pickled)  # loads torch; the parent has set its number of threads
     except (Exception, SystemExit) as error:
-        _send(verdicts, refusal(error))
+        _send(results, refusal(error))
         chunks.get()  # the parent ends this process
         return
     del pickled
-    _send(verdicts, None)
+    _send(results, None)
     while True:
-        _send(verdicts, attempt(job, chunks.get()))
+        _send(results, attempt(job, chunks.get()))
 
 
 def _watch(parent: int) -> None:
@@ -60,9 +60,9 @@ def _receive(stream: BinaryIO) -> Any:
         sys.exit(0)
 
 
-def _send(stream: BinaryIO, verdict: Any) -> None:
+def _send(stream: BinaryIO, result: Any) -> None:
     try:
-        pickle.dump(verdict, stream)
+        pickle.dump(result, stream)
         stream.flush()
     except BrokenPipeError:
         os._exit(0)

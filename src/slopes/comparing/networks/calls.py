@@ -14,7 +14,7 @@ from slopes.models.inventory import ELEMENTWISE
 _KINDS = {kind.__name__.lower(): kind for kind in ELEMENTWISE}
 
 
-class Place(NamedTuple):
+class CallSite(NamedTuple):
     owner: str  #: name of the module whose forward makes the call
     nth: int  #: number of earlier calls in this forward
     kind: type[nn.Module]  #: class of modules that compute the same
@@ -46,7 +46,7 @@ class Follower:
     """
 
     def __init__(self, model: nn.Module, modules: dict[tuple[str, type[nn.Module]], list[str]]) -> None:
-        self.places: list[Place] = []
+        self.places: list[CallSite] = []
         self._modules = modules  #: names of attributes by owner and class, in the order of the calls
         self._running: list[tuple[str, nn.Module, Counter[type[nn.Module]]] | None] = []
         self._mode: _Mode | None = None
@@ -74,13 +74,13 @@ class Follower:
         if running is None:
             return None
         name, owner, counts = running
-        self.places.append(Place(name, counts[kind], kind))
+        self.places.append(CallSite(name, counts[kind], kind))
         known = self._modules.get((name, kind))
         counts[kind] += 1
         return getattr(owner, known[min(counts[kind], len(known)) - 1]) if known else None
 
 
-def replace_calls(model: nn.Module, places: tuple[Place, ...], new: Callable[[], nn.Module]) -> None:
+def replace_calls(model: nn.Module, places: tuple[CallSite, ...], new: Callable[[], nn.Module]) -> None:
     """Put a module in the place of each call: it joins the module that makes the call."""
     modules: dict[tuple[str, type[nn.Module]], list[str]] = {}
     for owner, nth, kind in dict.fromkeys(places):

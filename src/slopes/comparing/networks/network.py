@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slopes.comparing.networks.calls import Place, replace_calls
+from slopes.comparing.networks.calls import CallSite, replace_calls
 from slopes.comparing.networks.drawing import drawn_anew, is_lazy
 from slopes.models.replacing import replaced
 
@@ -29,7 +29,7 @@ class Network:
     notes: tuple[str, ...] = ()  #: facts for readers of the results
     example: Tensor | None = None  #: inputs that give lazy modules their shapes
     takes: str = ""  #: the factory's argument that makes an activation module
-    calls: tuple[Place, ...] = ()  #: calls of functions to replace
+    calls: tuple[CallSite, ...] = ()  #: calls of functions to replace
 
     def build(self, seed: int) -> nn.Module:
         """Model with its own activations, in training mode; initial weights depend on the seed alone."""

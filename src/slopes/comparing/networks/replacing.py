@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from slopes.comparing.networks.calls import Follower, Place
+from slopes.comparing.networks.calls import CallSite, Follower
 from slopes.comparing.networks.network import Network
 from slopes.comparing.networks.trial import picked, run
 from slopes.models.finding import count_activations, list_counts
@@ -37,7 +37,7 @@ def only_class(network: Network, task: Task) -> type[nn.Module]:
     )
 
 
-def find_calls(network: Network, task: Task) -> tuple[Place, ...]:
+def find_calls(network: Network, task: Task) -> tuple[CallSite, ...]:
     """Calls of functions that compute the same as the classes to replace, beside their modules."""
     if network.takes:
         return ()
@@ -45,7 +45,7 @@ def find_calls(network: Network, task: Task) -> tuple[Place, ...]:
     return tuple(place for place in _calls(network, model, task) if place.kind in network.replace)
 
 
-def _calls(network: Network, model: nn.Module, task: Task) -> list[Place]:
+def _calls(network: Network, model: nn.Module, task: Task) -> list[CallSite]:
     follower = Follower(model, {})
     run(network.name, model, task)
     return follower.places

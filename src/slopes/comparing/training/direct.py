@@ -40,14 +40,14 @@ def _chain(model: nn.Module) -> Iterator[nn.Module | None]:
 
 def _stage(module: nn.Module | None, names: dict[int, str]) -> Stage | None:
     if isinstance(module, Slot):
-        return lambda state, x: module.whole(x)
+        return lambda state, x: module.forward_all(x)
     if type(module) is nn.Linear:
         bias = None if module.bias is None else names[id(module.bias)]
         return partial(_linear, names[id(module.weight)], bias)
     if type(module) is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1):
         return lambda state, x: x.flatten(2)
     if isinstance(module, OwnDropout):
-        return lambda state, x: module.whole(x)
+        return lambda state, x: module.forward_all(x)
     return None
 
 

@@ -40,17 +40,17 @@ class OwnDropout(nn.Dropout):
         if not self.training:
             return x
         if self._stacked:
-            return of_all(self.whole, x)
-        return self.whole(x.unsqueeze(0)).squeeze(0)
+            return of_all(self.forward_all, x)
+        return self.forward_all(x.unsqueeze(0)).squeeze(0)
 
-    def whole(self, x: Tensor) -> Tensor:
+    def forward_all(self, x: Tensor) -> Tensor:
         """Drop entries of (network, ...)."""
         if not self.training or self.p == 0:
             return x
         return x * self._streams.kept(x, 1 - self.p) / (1 - self.p) if self.p < 1 else x * 0
 
 
-def own(model: nn.Module, seeds: Sequence[int], stacked: bool) -> nn.Module:
+def use_seeded_dropout(model: nn.Module, seeds: Sequence[int], stacked: bool) -> nn.Module:
     """Replace every `torch.nn.Dropout` in place."""
     streams = Streams(seeds)
     made: dict[nn.Module, OwnDropout] = {}

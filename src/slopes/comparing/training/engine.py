@@ -32,7 +32,7 @@ def train(job: Job, cells: Sequence[Cell], seconds: float = math.inf) -> list[Ou
     found: dict[Cell, Outcome] = {}
     feeds = _feeds(job, cells)
     for together, engine, why in _learners(job, cells, feeds):
-        with _drawing(together):
+        with _isolated_rng(together):
             learner = Stack(job, together, feeds) if engine == "stack" else Single(job, together[0], feeds)
             outcomes = run(learner, job, feeds)
         found |= {c: o | {"engine": engine, "why": why} for c, o in zip(together, outcomes, strict=True)}
@@ -44,7 +44,7 @@ def train(job: Job, cells: Sequence[Cell], seconds: float = math.inf) -> list[Ou
 def _learners(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> Iterator[tuple[Sequence[Cell], str, str]]:
     """Yield cells that are trained together, their engine, and why it is the loop."""
     for stack in stacks(job, cells):
-        with _drawing(stack):
+        with _isolated_rng(stack):
             why = loop_only(job) or (against_stacking(job, stack, feeds) if job.engine == "auto" else "")
         if why or job.engine == "loop":
             yield from (([cell], "loop", why) for cell in stack)
@@ -55,7 +55,7 @@ def _learners(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> Iterato
 def fit(job: Job, cell: Cell) -> tuple[nn.Module, Outcome]:
     """Train in the loop; the network has the activation's own modules."""
     feeds = _feeds(job, [cell])
-    with _drawing([cell]):
+    with _isolated_rng([cell]):
         learner = Single(job, cell, feeds)
         (outcome,) = run(learner, job, feeds)
     return dropout.plain(learner.model).eval().cpu(), outcome | {"engine": "loop", "why": ""}
@@ -65,7 +65,7 @@ def _feeds(job: Job, cells: Sequence[Cell]) -> dict[int, Any]:
     return {loss: feeding.feed(job.losses[loss], job.task) for loss in {cell.loss for cell in cells}}
 
 
-class _drawing:
+class _isolated_rng:
     """Context that seeds torch from the cells, for layers other than dropout."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:

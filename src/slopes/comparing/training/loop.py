@@ -30,7 +30,7 @@ class Single:
         self._loss, self._feed = job.losses[cell.loss], feeds[cell.loss]
         activation = job.activations[cell.activation]
         model, self.slots = common.with_activation(job, cell.seed, activation, lambda: module_of(activation))
-        self.model = dropout.own(model, [cell.seed], stacked=False).to(self._device)
+        self.model = dropout.use_seeded_dropout(model, [cell.seed], stacked=False).to(self._device)
         if self._device.type != "cpu":
             self._task = moved(job.task, self._device)
             self._feed = feeding.feed(self._loss, self._task)

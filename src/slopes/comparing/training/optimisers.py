@@ -72,7 +72,7 @@ class OwnOptimiser:
         self._optimiser.step()
 
 
-class Weights:
+class StackedWeights:
     """Trainable parameters of a stack, each (network, ...), with their optimiser.
 
     Each lies in an array whose rows are whole vectors, so that a network is rounded alike at any place in the stack.

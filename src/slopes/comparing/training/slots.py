@@ -45,9 +45,9 @@ class Slot(nn.Module):
         self.sizes = [size for _, size in groups]
 
     def forward(self, x: Tensor) -> Tensor:
-        return of_all(self.whole, x)
+        return of_all(self.forward_all, x)
 
-    def whole(self, x: Tensor) -> Tensor:
+    def forward_all(self, x: Tensor) -> Tensor:
         """Apply to (network, ...), outside of vmap."""
         return _divided(x, self.values, self.sizes)
 

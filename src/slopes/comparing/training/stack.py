@@ -19,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from slopes.comparing.training import common, dropout
 from slopes.comparing.training.direct import stages
 from slopes.comparing.training.kernels import MeanLosses
-from slopes.comparing.training.optimisers import Weights
+from slopes.comparing.training.optimisers import StackedWeights
 from slopes.comparing.training.slots import Slot, sharing
 from slopes.models.replacing import module_of
 
@@ -59,14 +59,14 @@ class Stack:
         made = {key: self._slotted(job, cell) for key, cell in dict(zip(keys, cells, strict=True)).items()}
         start = {key: model for key, (model, _) in made.items()}
         self.slots = made[keys[0]][1]
-        self.model = dropout.own(start[keys[0]], [cell.seed for cell in cells], stacked=True)
+        self.model = dropout.use_seeded_dropout(start[keys[0]], [cell.seed for cell in cells], stacked=True)
         self._augment = None if job.augment is None else common.Augmented(job.augment)
         self._stages = stages(self.model) if job.network.output is None else None
         self.layers = common.layers_of(self.model)
         trained = [name for name, p in self.model.named_parameters() if p.requires_grad]
         tensors = {key: {**dict(m.named_parameters()), **dict(m.named_buffers())} for key, m in start.items()}
         stacked = {name: torch.stack([tensors[key][name].detach() for key in keys]) for name in tensors[keys[0]]}
-        self.weights = Weights(
+        self.weights = StackedWeights(
             {name: stacked[name] for name in trained}, [c.rate for c in cells], job.optimizer, job.clip
         )
         self.held = {name: value for name, value in stacked.items() if name not in trained}
