@@ -71,33 +71,17 @@ class Overlap(Kind):
         kept = kept_labels(batch, target, labelled, ignore_index)
         counts = select(batch, weight, mask, kept)
         batch.check_weights()
-        pixels, batch.weighted = batch.coefficient, False
-        rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
         if counts is not None:
             wide = r.where(counts[..., None], wide, 1.0 / classes if from_probabilities else 0.0)
-            rows = filled_target(r, counts, rows, classes, labelled)
         space = PROBABILITIES if several else DISTRIBUTIONS
-        if several:
-            space.check(r, owner, "target", rows, target)
-        else:
-            check_target(batch, rows, target, classes, labelled)
+        rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
+        rows = _read_target(batch, rows, target, classes, several, labelled, counts)
         if from_probabilities:
             space.check(r, owner, "prediction", wide, prediction)
-        given = from_probabilities or self.scores
-        probabilities = wide if given else _probabilities(wide, several)
-        regions = _regions(r, over, r.one_hot(rows, like=wide))
-        ones = r.widen(wide == wide, like=wide)
-        weights = _regions(r, over, ones if pixels is None else ones * pixels[..., None])
-        batch.arguments = _regions(r, over, probabilities), regions, weights
-        if self.ranked:
-            odds = _log_odds(wide, several, from_probabilities)
-            batch.arguments = *batch.arguments, _regions(r, over, ops.stop_gradient(odds))
-        batch.like = regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0]  # one per region
-        batch.coefficient = None
-        if self.joint:
-            batch.like, batch.coupled = batch.like[..., 0], True
+        self._make_regions(batch, over, wide, rows, several, from_probabilities)
         if class_weight is not None:
             batch.coefficient = r.where(batch.like == batch.like, class_weights(batch, class_weight, classes), 0.0)
+        given = from_probabilities or self.scores
 
         def restore(rows: Array) -> Array:
             rows = _pixels(r, over, rows, tuple(wide.shape))
@@ -105,6 +89,24 @@ class Overlap(Kind):
 
         batch.restore = restore
         return batch
+
+    def _make_regions(
+        self, batch: Batch, over: str, wide: Array, rows: Array, several: bool, from_probabilities: bool
+    ) -> None:
+        """Give the batch its arguments by region; the weights of pixels become one of them."""
+        r = batch.r
+        probabilities = wide if from_probabilities or self.scores else _probabilities(wide, several)
+        regions = _regions(r, over, r.one_hot(rows, like=wide))
+        ones = r.widen(wide == wide, like=wide)
+        weights = _regions(r, over, ones if batch.coefficient is None else ones * batch.coefficient[..., None])
+        batch.arguments = _regions(r, over, probabilities), regions, weights
+        if self.ranked:
+            odds = _log_odds(wide, several, from_probabilities)
+            batch.arguments = *batch.arguments, _regions(r, over, ops.stop_gradient(odds))
+        batch.like = regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0]  # one per region
+        batch.coefficient, batch.weighted = None, False
+        if self.joint:
+            batch.like, batch.coupled = batch.like[..., 0], True
 
     def _check_options(self, owner: str, mode: str, over: str, from_probabilities: bool, class_weight: Any) -> None:
         MODE.check(owner, "mode", mode)
@@ -125,6 +127,19 @@ def _class_axis(owner: str, axis: Any, prediction: Array) -> int:
             f"got axis {place}"
         )
     return place
+
+
+def _read_target(
+    batch: Batch, rows: Array, target: Array, classes: int, several: bool, labelled: bool, counts: Array | None
+) -> Array:
+    """Fill labels or rows where they do not count, and check them."""
+    if counts is not None:
+        rows = filled_target(batch.r, counts, rows, classes, labelled)
+    if several:
+        PROBABILITIES.check(batch.r, batch.owner, "target", rows, target)
+    else:
+        check_target(batch, rows, target, classes, labelled)
+    return rows
 
 
 def _probabilities(logits: Array, several: bool) -> Array:

@@ -230,47 +230,56 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
     with contextlib.suppress(Exception), read:
         subject.thing(*subject.placed(arguments))
     if read.line:
-        yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
-            f"takes a Python number out of a tensor: {read.line}",
-            "compute with the tensor itself: .item(), float() and int() wait for the GPU at each step, break the graph "
-            "of torch.compile, and cut the gradient",
-            "warning",
-            expected="a result without a look at numbers, which a tensor on the device meta has not",
-        )
+        yield from _read_number(subject, arguments, read.line)
         return
     with _quiet():
         broken, graphs = _compile(subject)
         if broken and subject.form.kind is not None and subject.form.kind.coupled:
             subject.facts.append("torch.compile cannot take it whole: the number of its pairs depends on the labels")
-            return
-        if broken:
-            whole = f"torch.compile({subject.variable}, backend='eager', fullgraph=True)"
-            call = whole + subject.call.removeprefix(subject.variable)
-            yield subject.script(arguments, attempt(call), "came").finding(
-                f"torch.compile cannot take it whole: {broken}",
-                "choose by torch.where instead of if, and keep prints and NumPy out of what is compiled",
-                "note",
-                came="more than one graph",
-                expected="one graph",
-            )
-            return
-        if graphs > 2:
-            yield subject.script(
-                subject.draw(rows=max(LENGTHS), dtype=torch.float32),
-                "graphs = []",
-                f"compiled = torch.compile({subject.variable}, backend=lambda x, given: graphs.append(x) or x.forward)",
-                f"for rows in {LENGTHS}:",
-                f"    compiled{subject.called(each='[:rows]').removeprefix(subject.variable)}",
-                "len(graphs)",
-            ).finding(
-                f"is compiled {graphs} times for {len(LENGTHS)} lengths of a batch",
-                "a length became a Python number that the code depends on: keep it in shapes, or mark the axis as "
-                "dynamic",
-                "note",
-                came="{0} compilations",
-                expected="2: one for the first length, one for any",
-                shows=lambda graphs: graphs > 2,
-            )
+        elif broken:
+            yield from _broken_graph(subject, arguments, broken)
+        elif graphs > 2:
+            yield from _compiled_again(subject, graphs)
+
+
+def _read_number(subject: Subject, arguments: Arguments, line: str) -> Iterator[Finding]:
+    yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
+        f"takes a Python number out of a tensor: {line}",
+        "compute with the tensor itself: .item(), float() and int() wait for the GPU at each step, break the graph "
+        "of torch.compile, and cut the gradient",
+        "warning",
+        expected="a result without a look at numbers, which a tensor on the device meta has not",
+    )
+
+
+def _broken_graph(subject: Subject, arguments: Arguments, reason: str) -> Iterator[Finding]:
+    whole = f"torch.compile({subject.variable}, backend='eager', fullgraph=True)"
+    call = whole + subject.call.removeprefix(subject.variable)
+    yield subject.script(arguments, attempt(call), "came").finding(
+        f"torch.compile cannot take it whole: {reason}",
+        "choose by torch.where instead of if, and keep prints and NumPy out of what is compiled",
+        "note",
+        came="more than one graph",
+        expected="one graph",
+    )
+
+
+def _compiled_again(subject: Subject, graphs: int) -> Iterator[Finding]:
+    yield subject.script(
+        subject.draw(rows=max(LENGTHS), dtype=torch.float32),
+        "graphs = []",
+        f"compiled = torch.compile({subject.variable}, backend=lambda x, given: graphs.append(x) or x.forward)",
+        f"for rows in {LENGTHS}:",
+        f"    compiled{subject.called(each='[:rows]').removeprefix(subject.variable)}",
+        "len(graphs)",
+    ).finding(
+        f"is compiled {graphs} times for {len(LENGTHS)} lengths of a batch",
+        "a length became a Python number that the code depends on: keep it in shapes, or mark the axis as dynamic",
+        "note",
+        came="{0} compilations",
+        expected="2: one for the first length, one for any",
+        shows=lambda graphs: graphs > 2,
+    )
 
 
 @contextlib.contextmanager

@@ -83,32 +83,21 @@ def _file(name: str) -> str:
 
 def context(study: Results) -> dict[str, Any]:
     """Every variable of the template."""
-    from markupsafe import Markup
-
-    plan = study.plan
     numbers = {metric.name: _numbers(study, metric) for metric in study.metrics}
     verdicts = {metric.name: study.verdicts(metric.name) for metric in study.metrics}
     first = study.metrics[0]
     own, trained = numbers[first.name], bool(study.ranking)
-    shown = [*charts.learning(study, own), *charts.training(study)] if trained else []
-    scripts = [_file("uPlot.iife.min.js"), _file("plots.js")] if shown else []
-    sizes = [len(part) for part in plan.job.task.split(plan.seeds[0])]
     return {
         "study": study,
-        "plan": plan,
-        "job": plan.job,
         "metric": first,
         "numbers": numbers,
         "own": own,
-        "sizes": dict(zip(("train", "validation", "test"), sizes, strict=True)),
-        "date": datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0"),
         "decision": decide(study, own, verdicts[first.name]),
         "answers": answers(study, numbers, verdicts),
         **_ranking(study, own, verdicts[first.name]),
         **_forest(study, own, verdicts[first.name]),
         "table": _table(study, numbers, verdicts),
         "contents": [(id, words) for id, words in CONTENTS.items() if trained or id in WITHOUT_RUNS],
-        "fed": [(name, feed.fed) for name, feed in zip(plan.names["loss"], plan.feeds, strict=True) if feed],
         "marks": MARKS,
         "chance": chance,
         "milliseconds": milliseconds,
@@ -116,18 +105,41 @@ def context(study: Results) -> dict[str, Any]:
         "definitions": {"dead": units.DEAD, "saturated": units.SATURATED},
         "activation_curves": functions.activation_curves(study),
         "loss_curves": functions.loss_curves(study),
-        "charts": shown,
         **_cost(study),
         "diverged_total": sum(pair.diverged_anywhere for pair in study.pairs),
+        **_method(study),
+        **_assets([*charts.learning(study, own), *charts.training(study)] if trained else []),
+    }
+
+
+def _method(study: Results) -> dict[str, Any]:
+    plan = study.plan
+    sizes = [len(part) for part in plan.job.task.split(plan.seeds[0])]
+    return {
+        "plan": plan,
+        "job": plan.job,
+        "sizes": dict(zip(("train", "validation", "test"), sizes, strict=True)),
+        "fed": [(name, feed.fed) for name, feed in zip(plan.names["loss"], plan.feeds, strict=True) if feed],
+        "how_trained": _training(plan.job),
         "call": write_call(study),
-        "how_trained": _training(study.plan.job),
+        "date": datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0"),
         "duration": duration(study.seconds),
+    }
+
+
+def _assets(shown: list[Any]) -> dict[str, Any]:
+    """Charts with the styles and scripts that draw them."""
+    from markupsafe import Markup
+
+    scripts = [_file("uPlot.iife.min.js"), _file("plots.js")] if shown else []
+    return {
+        "charts": shown,
+        "data": Markup(_json({"charts": shown})),
         "panel": {name.lower(): getattr(panels, name) for name in SIZES},
         "style": Markup(_file("uPlot.min.css") + "\n" + _file("style.css")),
         "licence": Markup(_file("uPlot.LICENSE")),
         "scripts": [Markup(script) for script in scripts],
         "policy": " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'",
-        "data": Markup(_json({"charts": shown})),
     }
 
 

@@ -342,15 +342,18 @@ def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
     cells = list(cells)
     missing = [_is_missing(cell) for cell in cells]
     known = [cell for cell, gone in zip(cells, missing, strict=True) if not gone]
-    if known and all(isinstance(cell, str) for cell in known):
-        return np.array([UNKNOWN if gone else cell for cell, gone in zip(cells, missing, strict=True)])
-    if known and all(isinstance(cell, (date, np.datetime64)) for cell in known):
-        return _days(["NaT" if gone else _moment(cell) for cell, gone in zip(cells, missing, strict=True)])
+    for kinds, convert in _CONVERTERS:
+        if known and all(isinstance(cell, kinds) for cell in known):
+            return convert(cells, missing)
     if any(missing):
         cells = [math.nan if gone else cell for cell, gone in zip(cells, missing, strict=True)]
     for kinds, dtype in (((bool, np.bool_), np.bool_), ((int, np.integer), np.int64)):
         if all(isinstance(cell, kinds) for cell in cells):
             return np.array(cells, dtype=dtype)
+    return _floats(name, cells, where)
+
+
+def _floats(name: str, cells: list[Any], where: str) -> NDArray[Any]:
     try:
         if any(isinstance(cell, str) for cell in cells):
             raise TypeError
@@ -366,6 +369,20 @@ def _moment(cell: Any) -> Any:
     """Moment in UTC, without its zone."""
     is_zoned = getattr(cell, "tzinfo", None) is not None
     return np.datetime64(cell.astimezone(UTC).replace(tzinfo=None) if is_zoned else cell)
+
+
+def _texts(cells: list[Any], missing: list[bool]) -> NDArray[Any]:
+    return np.array([UNKNOWN if gone else cell for cell, gone in zip(cells, missing, strict=True)])
+
+
+def _moments(cells: list[Any], missing: list[bool]) -> NDArray[Any]:
+    return _days(["NaT" if gone else _moment(cell) for cell, gone in zip(cells, missing, strict=True)])
+
+
+_CONVERTERS: tuple[tuple[Any, Callable[[list[Any], list[bool]], NDArray[Any]]], ...] = (
+    (str, _texts),
+    ((date, np.datetime64), _moments),
+)
 
 
 def _is_missing(cell: Any) -> bool:

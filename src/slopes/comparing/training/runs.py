@@ -38,52 +38,71 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
         for part in ("validation", "test")
     )
     marks = _Marks(learner, job, feeds)
-    diverged: list[int | None] = [None] * len(cells)
-    losses, gradients, curve, units, seconds = [], [], [], [], []
-    best = _Best(learner, job)
+    history = _History(learner, job, marks, checking)
     steps = min(len(order) for order in orders.values())
     rates = factors(job.schedule, job.epochs * steps)
     for epoch in range(1, job.epochs + 1):
         before = [value.clone() for value in learner.state()]
         drawn = {seed: order.epoch() for seed, order in orders.items()}
         batches = torch.stack([drawn[cell.seed] for cell in cells], dim=1)
-        loss, gradient, cost = _epoch(learner, batches, rates[(epoch - 1) * steps :])
-        fine = learner.finite() & loss.isfinite() & gradient.isfinite().all(1)
-        for i, well in enumerate(fine.tolist()):
-            if not well and diverged[i] is None:
-                diverged[i] = epoch
-        _restore(learner.state(), before, torch.tensor([when is not None for when in diverged]))
-        losses.append(loss.tolist())
-        gradients.append(gradient.tolist())
-        seconds.append(cost / len(cells))
-        curve.append(marks.primary(checking).tolist())
-        best.see(epoch, curve[-1])
-        if epoch in (1, job.epochs):
-            units.append([share.tolist() for share in learner.units(checking)])
-        if best.ended:
+        history.record(epoch, before, *_epoch(learner, batches, rates[(epoch - 1) * steps :]))
+        if history.best.ended:
             break
     if job.patience is not None:
-        best.restore()
-        units[1:] = [[share.tolist() for share in learner.units(checking)]]
-    ends = best.last
+        history.return_to_best()
     validation, test = marks.all(checking), marks.all(judging)
-    return [
-        {
-            "test": test[i],
-            "validation": validation[i],
-            "curve": _filled([values[i] for values in curve[: ends[i]]], job.epochs, best.scores[i]),
-            "training_loss": _filled(_until(diverged[i], losses[: ends[i]], i), job.epochs, None),
-            "layers": list(learner.layers),
-            "gradient": _filled(_until(diverged[i], gradients[: ends[i]], i), job.epochs, None),
-            "slots": list(learner.slots),
-            "dead": [dead[i] for dead, _ in units],
-            "saturated": [saturated[i] for _, saturated in units],
-            "diverged": None if (diverged[i] or 0) > ends[i] else diverged[i],
-            "seconds": statistics.median(seconds),
-            "stack": len(cells),
+    return [{"test": test[i], "validation": validation[i], **history.outcome(i)} for i in range(len(cells))]
+
+
+class _History:
+    """Figures of each epoch."""
+
+    def __init__(self, learner: Learner, job: Job, marks: _Marks, checking: Tensor) -> None:
+        self.best = _Best(learner, job)
+        self._learner, self._job, self._marks, self._checking = learner, job, marks, checking
+        self._diverged: list[int | None] = [None] * len(learner.cells)
+        self._losses: list[list[float]] = []
+        self._gradients: list[list[Any]] = []
+        self._curve: list[list[float]] = []
+        self._units: list[list[Any]] = []
+        self._seconds: list[float] = []
+
+    def record(self, epoch: int, before: list[Tensor], loss: Tensor, gradient: Tensor, seconds: float) -> None:
+        """Add an epoch, and put diverged networks back to their state `before` it."""
+        fine = self._learner.finite() & loss.isfinite() & gradient.isfinite().all(1)
+        for i, well in enumerate(fine.tolist()):
+            if not well and self._diverged[i] is None:
+                self._diverged[i] = epoch
+        _restore(self._learner.state(), before, torch.tensor([when is not None for when in self._diverged]))
+        self._losses.append(loss.tolist())
+        self._gradients.append(gradient.tolist())
+        self._seconds.append(seconds / len(self._diverged))
+        self._curve.append(self._marks.primary(self._checking).tolist())
+        self.best.see(epoch, self._curve[-1])
+        if epoch in (1, self._job.epochs):
+            self._units.append(self._shares())
+
+    def return_to_best(self) -> None:
+        self.best.restore()
+        self._units[1:] = [self._shares()]
+
+    def _shares(self) -> list[Any]:
+        return [share.tolist() for share in self._learner.units(self._checking)]
+
+    def outcome(self, i: int) -> Outcome:
+        diverged, end, epochs = self._diverged[i], self.best.last[i], self._job.epochs
+        return {
+            "curve": _filled([values[i] for values in self._curve[:end]], epochs, self.best.scores[i]),
+            "training_loss": _filled(_until(diverged, self._losses[:end], i), epochs, None),
+            "layers": list(self._learner.layers),
+            "gradient": _filled(_until(diverged, self._gradients[:end], i), epochs, None),
+            "slots": list(self._learner.slots),
+            "dead": [dead[i] for dead, _ in self._units],
+            "saturated": [saturated[i] for _, saturated in self._units],
+            "diverged": None if (diverged or 0) > end else diverged,
+            "seconds": statistics.median(self._seconds),
+            "stack": len(self._diverged),
         }
-        for i in range(len(cells))
-    ]
 
 
 def _filled(values: list[Any], epochs: int, filler: Any) -> list[Any]:
