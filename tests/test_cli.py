@@ -270,7 +270,7 @@ def test_audit_all(monkeypatch):
 @pytest.mark.parametrize("arguments", [[], ["--all", "relu"]])
 def test_audit_wants_names_or_all(arguments):
     complains(
-        "audit: name what to audit, as in slopes audit my_losses.py:my_loss, or else --all",
+        "audit: name the objects to audit, as in slopes audit my_losses.py:my_loss, or else --all",
         "audit",
         *arguments,
     )

@@ -73,7 +73,7 @@ def test_dead_units_are_counted():
     (finding,) = found.findings
     assert str(finding) == (
         "3 (ReLU): 41 % of 32 units never fire in 1,000 samples: draw the weights by torch.nn.init.kaiming_normal_, "
-        "normalise what goes in, or try leaky_relu or gelu"
+        "normalise its inputs, or try leaky_relu or gelu"
     )
 
 

@@ -1,36 +1,50 @@
-"""The words of the code: docstrings call things by nouns, as those of the libraries do that people like to read."""
+"""The words of the code: docstrings and messages call things by nouns, as good libraries do."""
 
 import ast
+import inspect
 import pathlib
 import re
+
+import pytest
 
 import slopes
 
 SOURCE = pathlib.Path(slopes.__file__).parent
-#: relative clauses without a noun of their own, and as many of them for each 1,000 words as there may be
-CLAUSES = {
-    r"\bwhat\b": 1.5,
-    r"\b(?:at|by|for|from|in|of|on|to|with) which\b|\bthat of\b|\bthose of\b|\bthose that\b|\bthe ones? that\b": 1.0,
-}
+#: relative clauses without a noun of their own
+CLAUSES = (
+    r"\bwhat\b",
+    r"\b(?:at|by|for|from|in|of|on|to|with) which\b|\bthat of\b|\bthose of\b|\bthose that\b|\bthe ones? that\b",
+)
 
 
-def docstrings(text):
-    """Yield the docstrings of a module's source."""
-    for node in ast.walk(ast.parse(text)):
+def docstrings(tree):
+    """Yield the docstrings of a module."""
+    for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             yield ast.get_docstring(node) or ""
 
 
-def test_docstrings_have_few_relative_clauses_without_a_noun():
+def messages(tree):
+    """Yield the strings of four words or more that are no docstrings, also the parts of an f-string."""
+    known = {inspect.cleandoc(text) for text in docstrings(tree)}
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+        if len(text.split()) >= 4 and inspect.cleandoc(text) not in known:
+            yield text
+
+
+@pytest.mark.parametrize(("strings", "most_by_clause"), [(docstrings, (1.5, 1.0)), (messages, (3.2, 1.6))])
+def test_strings_have_few_relative_clauses_without_a_noun(strings, most_by_clause):
+    """Count clauses for each 1,000 words."""
     words = 0
     found = {clause: [] for clause in CLAUSES}
     for path in sorted(SOURCE.rglob("*.py")):
-        for text in docstrings(path.read_text(encoding="utf-8")):
+        for text in strings(ast.parse(path.read_text(encoding="utf-8"))):
             words += len(text.split())
             for clause, places in found.items():
                 places += [
                     f"{path.relative_to(SOURCE)}: {line}" for line in re.findall(rf"(?i)[^\n]*(?:{clause})[^\n]*", text)
                 ]
     assert words > 10_000
-    for clause, most in CLAUSES.items():
+    for clause, most in zip(CLAUSES, most_by_clause, strict=True):
         assert 1000 * len(found[clause]) / words <= most, "\n".join(found[clause])

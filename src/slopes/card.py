@@ -482,9 +482,7 @@ class Map(Activation):
 
     def _mask(self, r: ModuleType, mask: Array, x: Array) -> Array:
         if self.parts != 1 or self.claims.range is None:
-            raise TypeError(
-                f"{self.name}: takes no mask, having no least value (a claimed range) to give what it hides"
-            )
+            raise TypeError(f"{self.name}: takes no mask, having no least value (a claimed range) for hidden entries")
         mask = r.enter(mask, f"{self.name}: mask", x)
         kinds.check_same_shape(self.name, x=x, mask=mask)
         kinds.check_mask(self.name, mask)

@@ -269,7 +269,9 @@ def audit(
       slopes audit src --changed-since main --format sarif > audit.sarif
     """
     if bool(names) == everything:
-        raise click.UsageError("audit: name what to audit, as in slopes audit my_losses.py:my_loss, or else --all")
+        raise click.UsageError(
+            "audit: name the objects to audit, as in slopes audit my_losses.py:my_loss, or else --all"
+        )
     with _complaining(*WRONG_SPEC):
         from slopes.auditing import explanations, survey
         from slopes.plotting import terminal
@@ -391,7 +393,9 @@ def prove(names: tuple[str, ...], stated: tuple[str, ...], effort: int, as_json:
 
 @main.command()
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@click.option("--against", metavar="LIBRARY,...", help="Measure what these call the same, as in torch,jax,scipy,keras.")
+@click.option(
+    "--against", metavar="LIBRARY,...", help="Measure their functions of the same name, as in torch,jax,scipy,keras."
+)
 @click.option("--out", metavar="FILE", help="Write a page in Markdown instead.")
 @click.option(
     "--update", is_flag=True, help="Put the rows of these functions into the page, docs/accuracy.md or --out."

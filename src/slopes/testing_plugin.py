@@ -26,7 +26,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = pyfuncitem._fixtureinfo.argnames
     subject = pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
     if subject is None:
-        pytest.fail(f"{pyfuncitem.name} is marked slopes_audit and returns None: return what is to be audited", False)
+        pytest.fail(f"{pyfuncitem.name} is marked slopes_audit and returns None: return the object to audit", False)
     try:
         assert_audit(subject, **marker.kwargs)
     except AssertionError as error:

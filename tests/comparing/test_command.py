@@ -104,7 +104,7 @@ def test_a_disk_that_fills_while_it_trains(tmp_path, monkeypatch):
         return connection
 
     monkeypatch.setattr(module, "_journalled", full)
-    refused(tmp_path, "the disk is full; what was recorded is safe, so make room and start again.")
+    refused(tmp_path, "the disk is full; recorded runs are safe, so make room and start again.")
     monkeypatch.undo()
     assert run(tmp_path).exit_code == 0
     assert len(module.rows(tmp_path)) == 2

@@ -190,7 +190,7 @@ def test_a_worker_that_is_killed_and_then_the_last_one_and_then_the_scheduler(mo
                     mortal.scheduler.kill()
                     monkeypatch.setattr(cluster, "PATIENCE", 1)
 
-        with pytest.raises(StudyError, match=r"the Dask scheduler is lost \(.+\); what ended before is recorded, so"):
+        with pytest.raises(StudyError, match=r"the Dask scheduler is lost \(.+\); earlier runs are recorded, so"):
             studied()
         assert len(record.keys()) == 5
 

@@ -351,7 +351,7 @@ def test_a_pool_of_processes(way):
 def test_an_executor_that_breaks():
     pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     ended = []
-    message = r"^executor: it broke or was shut down \(BrokenProcessPool: .+\); what ended before is recorded: start"
+    message = r"^executor: it broke or was shut down \(BrokenProcessPool: .+\); earlier runs are recorded: start"
     with pytest.raises(StudyError, match=message):
         ended.extend(outcomes(toys.Toy(harm={5: "die"}), halves(), executor=pool))
     with pytest.raises(StudyError, match=message):

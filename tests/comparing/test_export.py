@@ -105,7 +105,7 @@ def _umask():
 
 def test_where_nothing_can_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StudyError, match=r"runs\.csv: cannot write this file \(.+\), and what was there is as it was"):
+    with pytest.raises(StudyError, match=r"runs\.csv: cannot write this file \(.+\), and its old content is unchanged"):
         export(ROWS, tmp_path / "file" / "runs.csv")
     (tmp_path / "runs.csv").mkdir()
     with pytest.raises(StudyError, match="cannot write this file"):

@@ -565,7 +565,7 @@ def test_activations_that_cannot_be_told_or_reached(model, replace, message):
 
 NOTES = [
     (Recurrent, {}, "The activations within LSTM are fixed, and not replaced."),
-    (lambda: layers(nn.ReLU()).append(nn.Softmax(1)), {}, "The model ends with Softmax, and losses are fed what it gives as logits: take it off, or what is compared is training on squashed numbers."),
+    (lambda: layers(nn.ReLU()).append(nn.Softmax(1)), {}, "The model ends with Softmax, and losses take its outputs for logits: take it off, or the study compares training on squashed numbers."),
     (lambda: layers(nn.ReLU()).append(nn.LogSoftmax(1)), {}, "The model ends with LogSoftmax, and"),
     (lambda: layers(nn.ReLU()).append(nn.Sigmoid()), {"replace": nn.ReLU}, "The model ends with Sigmoid, and"),
     (lambda: nn.Sequential(layers(nn.ReLU()), nn.Softmax(1), nn.Flatten()), {}, "The model ends with a softmax, and"),
@@ -644,8 +644,8 @@ class Rounded(Plain):
 
 
 WRONG = [
-    (partial(Several, as_tuple), {"output": 5}, "output=5 picks nothing from what Several gives, a tuple of ((2, 10), (2, 20)): IndexError"),
-    (partial(Several, as_dict), {"output": "logit"}, "output='logit' picks nothing from what Several gives, a dict of {'logits': (2, 10), 'hidden': (2, 20)}: KeyError"),
+    (partial(Several, as_tuple), {"output": 5}, "output=5 picks nothing from the outputs of Several, a tuple of ((2, 10), (2, 20)): IndexError"),
+    (partial(Several, as_dict), {"output": "logit"}, "output='logit' picks nothing from the outputs of Several, a dict of {'logits': (2, 10), 'hidden': (2, 20)}: KeyError"),
     (partial(Several, as_tuple), {"output": 1}, "the task digits has 10 classes: the model must give (batch, 10), and gives (batch, 20)."),
     (partial(Several, as_tuple), {"output": len}, "output=<built-in function len> must pick a tensor, and picks a value of type int."),
     (Plain, {"output": True}, "output must be a place, a key or a function, got True."),
@@ -689,10 +689,10 @@ def test_a_scripted_model_is_refused():
 
 
 WANTED = [
-    ("binary", 1, "is a yes or no, of which one logit is wanted: the model must give (batch, 1), and gives (batch,); add .unsqueeze(-1)."),
+    ("binary", 1, "is a yes or no, for one logit: the model must give (batch, 1), and gives (batch,); add .unsqueeze(-1)."),
     ("regression", 1, "has 1 column of targets: the model must give (batch, 1), and gives (batch,); add .unsqueeze(-1)."),
     ("regression", 3, "has 3 columns of targets: the model must give (batch, 3), and gives (batch,)."),
-    ("count", 1, "is of counts, of which one number is wanted: the model must give (batch, 1), and gives (batch,); add"),
+    ("count", 1, "is of counts, for one number: the model must give (batch, 1), and gives (batch,); add"),
 ]  # fmt: skip
 
 

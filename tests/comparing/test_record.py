@@ -175,9 +175,7 @@ def test_a_full_disk(tmp_path):
         record.add("k", {}, {"accuracy": 1})
         (pages,) = record._connection.execute("PRAGMA page_count").fetchone()
         record._connection.execute(f"PRAGMA max_page_count={pages}")
-        with pytest.raises(
-            StudyError, match="the disk is full; what was recorded is safe, so make room and start again"
-        ):
+        with pytest.raises(StudyError, match="the disk is full; recorded runs are safe, so make room and start again"):
             record.add("l", {}, {"curve": [0.5] * 100_000})
     assert kept(tmp_path) == {"k": '{"accuracy":1}'}
     with Record(tmp_path) as record:
@@ -201,7 +199,7 @@ def test_a_disk_that_takes_no_more(tmp_path, python):
                 print(error)
     """)
     out, err = process.communicate()
-    assert "what was recorded is safe" in out, err
+    assert "recorded runs are safe" in out, err
     assert kept(tmp_path) == {"k": '{"accuracy":1}'}
 
 

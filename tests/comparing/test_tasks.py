@@ -631,7 +631,7 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
         ((X, LABELS), {"target": "y"}, "targets come with these data already; leave out target='y'."),
         (((X, LABELS > 1), (X[:2], LABELS[:2] > 1), (X, LABELS > 1)), {}, "the validation part has no 'True', without which"),
         (((X, LABELS > 1), (X, LABELS > 1), (X[:2], LABELS[:2] > 1)), {}, "the test part has no 'True', without which"),
-        ((X, 1.7e9 + X[:, 0] / X[:, 0].std()), {}, "targets up to 1.7e+09 with a deviation of 1 lose their digits in 32 bits; subtract what they have in common."),
+        ((X, 1.7e9 + X[:, 0] / X[:, 0].std()), {}, "targets up to 1.7e+09 with a deviation of 1 lose their digits in 32 bits; subtract their common offset."),
         ((X, X[:, 0]), {"task": "classification"}, "a classification task takes labels, got"),
         ((X, LABELS), {"task": "binary"}, "a binary task has two classes, got 3; say task='classification'."),
         ((X, X[:, 0]), {"task": "count"}, "counts are whole numbers >= 0, got"),

@@ -34,7 +34,7 @@ def export(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> P
             write(found, name)
     except OSError as error:
         raise StudyError(
-            f"{target}: cannot write this file ({reason_of(error)}), and what was there is as it was; "
+            f"{target}: cannot write this file ({reason_of(error)}), and its old content is unchanged; "
             "choose another path."
         ) from error
     return target

@@ -55,7 +55,7 @@ def feed(loss: Loss | PlainLoss, task: Task) -> Feed:
             return _as_they_are(task)
         loss = loss.card
     space = loss.kind.space_of(loss.settings)
-    if not loss.kind.data and not loss.kind.has_regions and not _is_output(loss.kind, space):
+    if loss.kind.is_of_single_predictions and not loss.kind.has_regions and not _is_output(loss.kind, space):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
     if task.kind.has_classes:
         return _classes(loss, task)
@@ -88,7 +88,7 @@ def _is_output(kind: Kind, space: Space) -> bool:
 
 
 def _unfit(loss: Loss, kind: TaskKind, why: str = "") -> Unfit:
-    if loss.kind.data or not why:
+    if not loss.kind.is_of_single_predictions or not why:
         data = loss.kind.data or f"the kind {loss.kind.name!r}"
         why = f"is a loss of {data}, which {kind.targets} cannot be fed to"
     return Unfit(f"{loss.name} {why}; take one such as {kind.suitable}")

@@ -156,7 +156,7 @@ class Record:
             raise StudyError(f"{self.path}: this record is open in the process that forked this one; write there.")
         if _identity(self.path) != self._identity:
             raise StudyError(
-                f"{self.path}: the record was removed or replaced while the study ran, and what it held went with it;"
+                f"{self.path}: the record was removed or replaced while the study ran, and its runs are lost;"
                 " put it back, or start again."
             )
         return self._connection
@@ -316,12 +316,12 @@ def _explained(path: Path) -> Iterator[None]:
         raise StudyError(f"{path}: {_WORDS.get(code, _OTHER).format(error)}") from error
 
 
-_OTHER = "cannot write the record ({}); what was recorded is safe: repair this and start again."
+_OTHER = "cannot write the record ({}); recorded runs are safe: repair this and start again."
 _DAMAGED = f"this record is damaged or no record at all ({{}}); {_ASIDE}"
 _REFUSED = "cannot write here ({}); choose another output folder."
 _WORDS = {
     sqlite3.SQLITE_BUSY: "another program holds this record; wait for it or choose another output folder.",
-    sqlite3.SQLITE_FULL: "the disk is full; what was recorded is safe, so make room and start again.",
+    sqlite3.SQLITE_FULL: "the disk is full; recorded runs are safe, so make room and start again.",
     sqlite3.SQLITE_NOTADB: _DAMAGED,
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_READONLY: _REFUSED,

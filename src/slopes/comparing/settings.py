@@ -370,7 +370,7 @@ class Settings:
     step: Any = option(
         "A function of model, inputs, targets and loss that gives the number to descend, such as ``loss(model(inputs), "
         "targets)`` and a penalty. If it calls backward itself, it gives a number without a gradient.",
-        OnCommandLine("FUNCTION", help="Computes what a step descends: file.py:function."),
+        OnCommandLine("FUNCTION", help="Computes the loss of a step: file.py:function."),
         check=optional(function),
         part=TRAINING,
         default=None,

@@ -21,7 +21,7 @@ def _not_finite(found: Measurements) -> Iterator[Finding]:
     for layer in found.layers:
         if not math.isfinite(layer.mean):
             begun = found.begun or (found.steps is not None and found.steps[1] > 0)
-            what, repair = "gives inf or NaN", _advice(begun, "clip gradients, or normalise what goes in")
+            what, repair = "gives inf or NaN", _advice(begun, "clip gradients, or normalise its inputs")
             yield Finding("not finite", layer.name, what, repair)
             return  # it causes those of later layers
 
@@ -32,11 +32,11 @@ def _range(found: Measurements) -> Iterator[Finding]:
         most = max(abs(layer.least), abs(layer.most))
         if largest < most < math.inf:
             what = f"outputs of up to {most:.1e} in size are infinite in float16, which ends at {largest:.0f}"
-            yield Finding("range", layer.name, what, "use bfloat16 or float32, or normalise what goes in")
+            yield Finding("range", layer.name, what, "use bfloat16 or float32, or normalise its inputs")
 
 
 def _dead(found: Measurements) -> Iterator[Finding]:
-    before = "draw the weights by torch.nn.init.kaiming_normal_, normalise what goes in"
+    before = "draw the weights by torch.nn.init.kaiming_normal_, normalise its inputs"
     repair = ("" if found.begun else f"{before}, ") + "or try leaky_relu or gelu"
     for layer in found.layers:
         if layer.dead_interval[0] >= UNITS:
@@ -50,7 +50,7 @@ def _advice(begun: bool, rest: str) -> str:
 
 
 def _saturated(found: Measurements) -> Iterator[Finding]:
-    repair = "start with smaller weights, normalise what goes in, or try relu or gelu"
+    repair = "start with smaller weights, normalise its inputs, or try relu or gelu"
     for layer in found.layers:
         if wilson(layer.saturated, layer.units)[0] >= UNITS:
             what = f"{percent(layer.saturated)} of {layer.units} units are saturated, their slope being under {FLAT:g}"

@@ -80,7 +80,7 @@ KINDS: dict[str, Kind] = {
             "ranking",
             (FIRST, SECOND, SIGN),
             about="first − second, of target 1",
-            data="pairs of which one should rank higher",
+            data="ranked pairs",
             guess=4,
             title_parts=("rank",),
         ),

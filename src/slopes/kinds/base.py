@@ -219,7 +219,7 @@ class Kind:
     arguments: tuple[Argument, ...]
     rowwise: bool = False
     about: str = ""  #: a plot's axis label
-    data: str = ""  #: its data in words, if other than a prediction per sample
+    data: str = ""  #: its data in words, unless they are single predictions
     guess: int = 0  #: place among kinds tried for an unknown loss; 0: only by argument names
     name_parts: tuple[str, ...] = ()  #: of argument names that suggest it
     title_parts: tuple[str, ...] = ()  #: of names of functions and classes that suggest it
@@ -232,6 +232,11 @@ class Kind:
     example_maker: ClassVar[type[Examples]] = Examples
 
     takes_labels: ClassVar[bool] = False  #: the target may be integer labels
+
+    @property
+    def is_of_single_predictions(self) -> bool:
+        """Whether it is fed a prediction per sample, and its target."""
+        return not self.data
 
     @property
     def goal(self) -> Space | None:

@@ -488,7 +488,7 @@ softmax_logit, top = partial(tails.softmax_logit, _this), partial(tails.top, _th
 def sum(x: Array) -> Array:
     x.needs_rows()
     if x.is_flat or x.per == "call":
-        raise TraceError("it sums over the last axis of what has none")
+        raise TraceError("it sums over the last axis of a number, which has none")
     return x if x.per == "row" else x._recorder.record("sum", x.place, dtype=x.dtype, per="row")
 
 

@@ -132,7 +132,7 @@ def _client(executor: Any) -> tuple[Any, bool]:
 
 def _lost(why: str) -> StudyError:
     return StudyError(
-        f"executor: the Dask scheduler is lost ({why}); what ended before is recorded, so start again when it is back."
+        f"executor: the Dask scheduler is lost ({why}); earlier runs are recorded, so start again when it is back."
     )
 
 

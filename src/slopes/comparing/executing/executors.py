@@ -66,7 +66,7 @@ class Executors(Place):
 
     def _explained(self, error: BaseException) -> StudyError:
         return StudyError(
-            f"executor: it broke or was shut down ({type(error).__name__}: {error}); what ended before is recorded: "
+            f"executor: it broke or was shut down ({type(error).__name__}: {error}); earlier runs are recorded: "
             "start again with a new one, or without, where a run that kills its process is found and put aside."
         )
 

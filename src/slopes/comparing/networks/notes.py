@@ -29,8 +29,8 @@ def on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, task
     if not ending or task.kind.has_numbers:
         return []
     return [
-        f"The model ends with {ending}, and losses are fed what it gives as logits: take it off, or what is compared "
-        "is training on squashed numbers."
+        f"The model ends with {ending}, and losses take its outputs for logits: take it off, or the study compares "
+        "training on squashed numbers."
     ]
 
 

@@ -133,8 +133,8 @@ def picked(network: Network, returned: Any) -> Tensor:
         prediction = network.predict(returned)
     except Exception as error:
         raise ValueError(
-            f"compare: output={network.output!r} picks nothing from what {network.name} gives, {described(returned)}: "
-            f"{loading.describe(error)}."
+            f"compare: output={network.output!r} picks nothing from the outputs of {network.name}, "
+            f"{described(returned)}: {loading.describe(error)}."
         ) from error
     if not isinstance(prediction, Tensor):
         raise TypeError(f"compare: output={network.output!r} must pick a tensor, and picks {described(prediction)}.")
@@ -147,9 +147,9 @@ def _wanted(task: Task) -> tuple[tuple[int, ...], str]:
         return (2, 1, *task.targets.shape[1:]), "wants a logit for each pixel"
     words = {
         TaskKind.CLASSES: f"has {task.outputs} classes",
-        TaskKind.YES_OR_NO: "is a yes or no, of which one logit is wanted",
+        TaskKind.YES_OR_NO: "is a yes or no, for one logit",
         TaskKind.NUMBERS: f"has {task.outputs} column{'s' * (task.outputs > 1)} of targets",
-        TaskKind.COUNTS: "is of counts, of which one number is wanted",
+        TaskKind.COUNTS: "is of counts, for one number",
     }
     return (2, task.outputs), words[task.kind]
 

@@ -354,7 +354,7 @@ def _regression(values: NDArray[Any]) -> _Told:
     if coarse.any():
         raise ValueError(
             f"compare: targets up to {largest[coarse].max():g} with a deviation of {spread[coarse].min():g} lose their "
-            "digits in 32 bits; subtract what they have in common."
+            "digits in 32 bits; subtract their common offset."
         )
     return _Told(TaskKind.NUMBERS, values.reshape(len(values), -1).astype(np.float32), ())
 
@@ -431,7 +431,7 @@ def _about(data: Any, inputs: Tensor, told: _Told) -> str:
     if told.kind.has_classes:
         found = f"{len(told.labels)} classes"
     elif told.rare:
-        found = f"two classes, of which the yes is {told.rare!r}, with {told.values.mean():.1%} the rarer"
+        found = f"two classes; the yes is {told.rare!r}, with {told.values.mean():.1%} the rarer"
     missing = int(inputs.isnan().sum()) if inputs.is_floating_point() else 0
     gaps = f" Of the inputs {missing:,} are missing; the training part's mean stands in for them." if missing else ""
     return f"{len(inputs):,} samples of {shape} numbers, {source}; the targets are read as {found}.{gaps}"
