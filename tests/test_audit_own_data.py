@@ -166,6 +166,13 @@ def test_a_model_that_raises_is_shown_with_its_inputs():
         })  # fmt: skip
 
 
+def test_a_loss_may_keep_no_ignored_label():
+    loss = nn.CrossEntropyLoss()
+    loss.forward = lambda prediction, target: F.cross_entropy(prediction, target)
+    loss.ignore_index = None
+    assert own(loss, (LOGITS, LABELS), kind="classification")[0] == []
+
+
 def test_what_is_no_batch_is_refused():
     with pytest.raises(TypeError, match=r"batch must be \(predictions, targets\), got Tensor"):
         slopes.audit(nn.MSELoss(), batch=NUMBERS)

@@ -79,7 +79,8 @@ def _classes(subject: Subject, prediction: Tensor) -> int:
 
 
 def _ignored_label(subject: Subject) -> int:
-    return int(getattr(subject.thing, "ignore_index", -100))
+    label = getattr(subject.thing, "ignore_index", None)
+    return label if type(label) is int else -100
 
 
 def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
