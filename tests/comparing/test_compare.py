@@ -6,7 +6,9 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +21,7 @@ from slopes.comparing.executing import Failed
 from slopes.comparing.plan import make_plan
 from slopes.comparing.repeating import write_call
 from slopes.comparing.settings import Settings
+from slopes.comparing.statistics import LOOKS
 from slopes.comparing.words import duration
 
 RELU_MSE = {"activations": [slopes.relu], "losses": [slopes.mse]}
@@ -489,6 +492,15 @@ def test_seeds_are_added_while_a_verdict_is_undecided(one_step):
     assert "seeds='auto'" in write_call(study)
     short = slopes.compare(**(options | {"minutes": 1e-6, "progress": False}))
     assert short.plan.seeds == tuple(range(10)), "no time for more"
+
+
+def test_the_pace_of_a_resumed_study_is_that_of_its_runs():
+    plan = SimpleNamespace(settings=SimpleNamespace(minutes=3), job=SimpleNamespace(epochs=2), looks=LOOKS[:1])
+    undecided = SimpleNamespace(
+        plan=plan, runs=[SimpleNamespace(seconds=6.0)] * 10, verdicts=lambda: [{"verdict": "undecided"}]
+    )
+    assert not api._has_room(undecided, time.monotonic(), 1)
+    assert api._has_room(undecided, time.monotonic(), 2)
 
 
 def test_no_seeds_are_added_once_all_is_decided(one_step):

@@ -179,6 +179,10 @@ def test_what_is_no_option_is_refused(arguments, options, message):
     assert str(caught.value).startswith(message)
 
 
+def test_an_array_of_seeds_is_a_list_of_them():
+    assert Settings(seeds=np.array([3, 5])).seeds == (3, 5)
+
+
 def test_the_numbers_of_numpy_are_numbers():
     settings = Settings(seeds=np.int64(2), epochs=np.int32(3), clip=np.float32(0.5), resample=np.bool_(True))
     assert (settings.seeds, settings.epochs, settings.clip, settings.resample) == ((0, 1), 3, 0.5, True)

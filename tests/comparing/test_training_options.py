@@ -15,9 +15,12 @@ import slopes
 from conftest import TINY
 from helpers import mark_exhaustive
 from slopes.comparing import Study
+from slopes.comparing.plain import OWN
 from slopes.comparing.report import page
 from slopes.comparing.settings import Settings
+from slopes.comparing.training.common import Augmented
 from slopes.comparing.training.initial import gain, initialise
+from slopes.comparing.training.optimisers import Optimiser
 from slopes.comparing.training.schedules import factors
 
 
@@ -168,6 +171,41 @@ def accumulated(model, inputs, targets, loss):
     return sum(parts).detach()
 
 
+class Wobbly(nn.Module):
+    def forward(self, inputs):
+        return inputs + 0.5 * torch.randn_like(inputs)
+
+
+def scaled_by(inputs, *factors, **options):
+    return inputs
+
+
+@pytest.mark.parametrize(
+    "function", [Wobbly(), nn.Dropout(0.1), torch.neg, scaled_by, functools.partial(torch.mul, other=2)]
+)
+def test_an_augmentation_of_one_argument_changes_the_inputs_alone(function):
+    inputs, targets = Augmented(function)([3], X[None], DATA[1][None])
+    assert inputs.shape == (1, *X.shape)
+    torch.testing.assert_close(targets[0], DATA[1])
+
+
+def descended(model, inputs, targets, loss):
+    found = loss(model(inputs), targets)
+    found.backward()
+    return found.item()
+
+
+def test_a_step_may_give_a_plain_number(tmp_path):
+    assert losses(train(tmp_path, step=descended)) == pytest.approx(losses(train(tmp_path)), rel=1e-5)
+
+
+def test_counts_of_steps_lie_where_the_weights_lie():
+    """The fused kernels of a GPU refuse those of the processor."""
+    for device in ("cpu", "meta"):
+        weight = torch.zeros(3, device=device)
+        assert Optimiser("adam", [([weight], 0.1)])._steps[0][0].device == weight.device
+
+
 def test_a_step_of_ones_own(tmp_path):
     plain = losses(train(tmp_path))
     assert losses(train(tmp_path, step=accumulated)) == pytest.approx(plain, rel=1e-5)
@@ -198,6 +236,17 @@ def test_fitted_weights_keep_the_variance(function):
     z = torch.randn(100_000, generator=torch.Generator().manual_seed(0))
     made = function() if isinstance(function, type) else function
     assert float((gain(function) * made(z)).square().mean()) == pytest.approx(1, rel=0.02)
+
+
+@torch.no_grad()
+def test_fitted_weights_leave_constant_ones_and_know_the_models_own_activation():
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+    model.scale, model.place = nn.Parameter(torch.full((3, 4), 0.1)), nn.Parameter(torch.zeros(3, 4))
+    initialise("fitted", model, OWN, 0)
+    assert float(model[2].weight.std(correction=0)) == pytest.approx(math.sqrt(2 / 16), rel=1e-3)
+    assert float(model[0].weight.std(correction=0)) == pytest.approx(math.sqrt(1 / 8), rel=1e-3)
+    torch.testing.assert_close(model.scale, torch.full((3, 4), 0.1))
+    assert not model.place.any()
 
 
 @torch.no_grad()

@@ -69,7 +69,7 @@ def compare(settings: Settings) -> Study:
             _train(plan, record, tried, show, start, size)
             study = Study(plan, *_read(plan, record), folder, time.monotonic() - start)
             extended = plan.extended({pair.edge for pair in study.pairs if pair.trained})
-            if extended is plan and _has_room(study, start):
+            if extended is plan and _has_room(study, start, size):
                 extended = plan.with_more_seeds()
             if extended is plan:
                 break
@@ -79,10 +79,11 @@ def compare(settings: Settings) -> Study:
     return study
 
 
-def _has_room(study: Study, start: float) -> bool:
+def _has_room(study: Study, start: float, size: int) -> bool:
     """Whether verdicts are undecided and the time allows for as many runs again."""
     limit = study.plan.settings.minutes
-    fits = limit is None or 2 * (time.monotonic() - start) <= 60 * limit
+    trained = study.plan.job.epochs * sum(run.seconds for run in study.runs) / size  # earlier starts included
+    fits = limit is None or 2 * max(trained, time.monotonic() - start) <= 60 * limit
     return fits and bool(study.plan.looks) and any(row["verdict"] == "undecided" for row in study.verdicts())
 
 

@@ -105,7 +105,7 @@ def flag(name: str, value: Any) -> bool:
 
 def seeds(name: str, given: Any) -> tuple[int, ...] | str:
     """A single number is their count, "auto" leaves it to the verdicts."""
-    if given == "auto":
+    if isinstance(given, str) and given == "auto":
         return "auto"
     if isinstance(given, numbers.Integral):
         return tuple(range(integer(name, given, 1, most=10_000)))

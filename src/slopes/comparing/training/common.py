@@ -108,13 +108,22 @@ def with_activation(
     return model, {name: module for name, module in model.named_modules() if id(module) in known}
 
 
+def _takes_two(function: Any) -> bool:
+    """Whether a call needs two arguments; a builtin without a signature is taken to need one."""
+    try:
+        known = inspect.signature(function.forward if isinstance(function, nn.Module) else function).parameters
+    except ValueError:
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.default is p.empty and p.kind in positional for p in known.values()) > 1
+
+
 class Augmented:
     """Batches as `job.augment` changes them, by torch's generator as the seed and the step determine it."""
 
     def __init__(self, function: Any) -> None:
         self._function, self._steps = function, 0
-        required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-        self._takes_targets = len(required) > 1
+        self._takes_targets = _takes_two(function)
 
     def __call__(self, seeds: Sequence[int], inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Change (network, sample, ...) of networks that share batches where they share seeds."""

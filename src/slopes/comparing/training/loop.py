@@ -53,10 +53,10 @@ class Single:
             inputs, targets = (part.squeeze(0) for part in more)
         self.model.zero_grad()
         with self._half:
-            loss = self._step(self.model, inputs, targets, self._mean)
+            loss: Tensor = torch.as_tensor(self._step(self.model, inputs, targets, self._mean))
         if loss.requires_grad:
-            loss.backward()
-        return loss.detach().cpu().unsqueeze(0)  # type: ignore[no-any-return]
+            loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach().cpu().unsqueeze(0)
 
     def _mean(self, returned: Any, targets: Tensor) -> Tensor:
         """Mean loss of the model's outputs."""

@@ -35,7 +35,7 @@ class Optimiser:
         count = bool(self._settings["momentum"]) if self._name == "sgd" else 2
         #: for each group and parameter: its moments
         self.known = [[[torch.zeros_like(p) for _ in range(count)] for p in parameters] for parameters, _ in groups]
-        self._steps = [[torch.zeros(()) for _ in parameters] for parameters, _ in groups]
+        self._steps = [[torch.zeros((), device=p.device) for p in parameters] for parameters, _ in groups]
 
     @torch.no_grad()
     def step(self, factor: float = 1.0) -> None:
