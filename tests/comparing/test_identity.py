@@ -400,7 +400,7 @@ def test_the_code_that_trains_is_read_in_full(monkeypatch):
         "'Transformer'",
         "'Job'",
         "name='feed'",
-        "'OPTIMIZERS'",
+        "ClassDef(name='OptimizerFacts'",
     ):
         assert part in text
 
