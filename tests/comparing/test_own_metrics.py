@@ -1,5 +1,7 @@
 """Metrics of users, held to scikit-learn's."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,8 @@ from sklearn import metrics
 import slopes
 from conftest import TINY
 from slopes.comparing import Study
+from slopes.comparing.plan import make_plan
+from slopes.comparing.settings import Settings
 
 X = np.random.default_rng(0).normal(size=(90, 3))
 
@@ -78,6 +82,19 @@ def test_the_loop_and_the_stack_judge_alike(tmp_path):
     for one, other in zip(*runs, strict=True):
         assert {"recall_False", "recall_True", "f1_score"} < set(one.test)
         assert one.test == pytest.approx(other.test, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pinball(alpha=0.9)", "pinball has no setting 'alpha'; there are quantile."),
+        ("pinball(quantile=90)", "quantile of pinball must be a number > 0 and < 1, got 90."),
+        ("coverage(quantile=0.9)", "coverage has no setting 'quantile'; there are none."),
+    ],
+)
+def test_a_metric_has_the_settings_that_it_knows(text, words):
+    with pytest.raises(ValueError, match=f"^{re.escape('compare: ' + words)}"):
+        make_plan(Settings(data=(X, X[:, 0]), activations=["relu"], losses=["mse"], metrics=[text]))
 
 
 def test_a_metric_that_is_none_is_refused(tmp_path):

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from slopes.comparing.metrics import Judged, Metric
 from slopes.comparing.plain import name_function
-from slopes.comparing.settings import settings_of
+from slopes.comparing.settings import check_settings, settings_of
 from slopes.comparing.tasks import Task
 
 #: second argument of a function that takes probabilities, as in scikit-learn
 _PROBABILITIES = ("y_score", "y_prob", "y_proba", "probabilities")
 #: ends of the names of functions of which less is better, as in scikit-learn
 _LOWER = ("_error", "_loss", "_deviance")
+#: settings of each metric that has a name
+_SETTINGS: dict[str, tuple[str, ...]] = {"recalls": (), "coverage": (), "pinball": ("quantile",)}
 
 
 def own_metrics(given: Sequence[Any], task: Task) -> tuple[Metric, ...]:
@@ -66,6 +68,8 @@ def _flat(values: Tensor) -> Tensor:
 
 def _by_name(text: str, task: Task) -> list[Metric]:
     name, given = settings_of(text)
+    if name in _SETTINGS:
+        check_settings(name, given, _SETTINGS[name])
     if name == "recalls" and task.kind.has_strata:
         return [
             Metric(

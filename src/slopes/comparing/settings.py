@@ -152,10 +152,40 @@ def named_or_own(name: str, value: Any, choices: Mapping[str, Sequence[str]]) ->
     except (LookupError, OSError, ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"compare: {name}: {error.args[0] if error.args else error}") from error
     one_of(name, called, tuple(choices))
-    for option in given:
-        if option not in choices[called]:
-            raise ValueError(f"compare: {called} has no setting {option!r}; {did_you_mean(option, choices[called])}")
+    check_settings(called, given, choices[called])
     return value.strip()
+
+
+def _is_number(value: Any, least: float, below: float = math.inf) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value < below
+
+
+#: of each setting of a choice: which values it may have, and in words
+_ADMITTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "betas": (
+        lambda value: isinstance(value, (tuple, list)) and len(value) == 2 and all(_is_number(v, 0, 1) for v in value),
+        "two numbers >= 0 and < 1",
+    ),
+    "eps": (lambda value: _is_number(value, 0), "a finite number >= 0"),
+    "momentum": (lambda value: _is_number(value, 0, 1), "a number >= 0 and < 1"),
+    "nesterov": (lambda value: isinstance(value, bool), "True or False"),
+    "quantile": (lambda value: _is_number(value, 0, 1) and value > 0, "a number > 0 and < 1"),
+    "warmup": (lambda value: _is_number(value, 0, 1), "a share of the steps, >= 0 and < 1"),
+    "weight_decay": (lambda value: _is_number(value, 0), "a finite number >= 0"),
+}
+
+
+def check_settings(called: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise ValueError unless a choice has these settings and each admits its value."""
+    hint = None if known else "there are none."
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(f"compare: {called} has no setting {name!r}; {did_you_mean(name, known, hint)}")
+        is_admitted, words = _ADMITTED[name]
+        if not is_admitted(value):
+            raise ValueError(f"compare: {name} of {called} must be {words}, got {shown(value)}.")
+    if given.get("nesterov") and not given.get("momentum"):
+        raise ValueError(f"compare: nesterov of {called} needs a momentum, as in 'sgd(momentum=0.9, nesterov=True)'.")
 
 
 def settings_of(text: str) -> tuple[str, dict[str, Any]]:
