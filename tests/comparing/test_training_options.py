@@ -251,6 +251,7 @@ def test_fitted_weights_leave_constant_ones_and_know_the_models_own_activation()
 
 @torch.no_grad()
 def test_fitted_weights_keep_the_variance_through_layers():
+    torch.manual_seed(0)
     layers = [part for _ in range(4) for part in (nn.Linear(256, 256, bias=False), nn.ReLU())]
     model = nn.Sequential(*layers[:-1])
     x = torch.randn(500, 256, generator=torch.Generator().manual_seed(0))
