@@ -16,7 +16,7 @@ from helpers import mark_exhaustive
 from slopes import accuracy, catalogue
 from slopes.accuracy import report, updating
 from slopes.truth import libraries, measuring
-from slopes.truth.errors import allow_near_roots, ulps
+from slopes.truth.errors import allow_near_roots, ulps, units
 from slopes.truth.grid import FORMATS, Grid, variants
 from slopes.truth.samples import Samples
 
@@ -305,6 +305,8 @@ def test_units_are_of_the_exact_result_and_no_digit_of_it_is_lost():
     ):
         (error,) = ulps(np.array([came]), np.array([exact], dtype=object), dtype)
         assert error == pytest.approx(expected, rel=1e-12), (came, exact)
+    least = units(np.array([mpmath.mpf(10) ** -5000, mpmath.mpf(1)], dtype=object), np.float64)
+    np.testing.assert_array_equal(least, [2.0**-1074, 2.0**-52])
 
 
 def test_a_bfloat16_is_measured_in_its_own_units():

@@ -15,9 +15,15 @@ from slopes.truth.samples import Samples
 ULPS = 4.0  #: allowed error of a card, unless it claims more
 
 
-def ulp(x: float, dtype: Any) -> float:
+def units(exact: Any, dtype: Any) -> Any:
+    """Unit in the last place of each exact result."""
+    with np.errstate(over="ignore"):
+        return np.ldexp(1.0, _unit_exponents(split(exact)[2], dtype))
+
+
+def _unit_exponents(exponent: Any, dtype: Any) -> Any:
     info = np.finfo(dtype)
-    return math.ldexp(1.0, max(math.frexp(x)[1] - info.nmant - 1, info.minexp - info.nmant))
+    return np.maximum(exponent - info.nmant - 1, info.minexp - info.nmant)
 
 
 def ulps(result: Any, exact: Any, dtype: Any) -> Any:
@@ -25,7 +31,7 @@ def ulps(result: Any, exact: Any, dtype: Any) -> Any:
     info = np.finfo(dtype)
     came = np.asarray(result, dtype).astype(np.float64)
     high, low, exponent = split(exact)
-    unit = np.maximum(exponent - info.nmant - 1, info.minexp - info.nmant)  # of the exact result: 2**unit
+    unit = _unit_exponents(exponent, dtype)
     with np.errstate(all="ignore"):
         errors = abs(np.ldexp(came, -unit) - np.ldexp(high, exponent - unit) - np.ldexp(low, exponent - unit))
         wanted = np.ldexp(high, exponent)
@@ -81,7 +87,7 @@ def allow_near_roots(samples: Samples, result: str, dtype: Any, exact: Any, erro
     x, most = first.astype(float), float(np.finfo(float).max)
     bounded = None if space is None else distance_to_bound(space, x)
     reach = abs(x) if space is None else np.maximum(abs(x) / 4, 1.0) if bounded is None else bounded
-    unit = np.array([ulp(float(value), dtype) for value in exact[entries]])
+    unit = units(exact[entries], dtype)
 
     def results(shares: Iterable[float]) -> Any:
         with np.errstate(over="ignore"):

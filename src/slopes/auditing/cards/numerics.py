@@ -13,7 +13,7 @@ from slopes.auditing.cards.subject import Subject, spell
 from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Activation, Loss, Map
 from slopes.domains import Interval
-from slopes.truth.errors import allow_near_roots, peak, ulp, ulps
+from slopes.truth.errors import allow_near_roots, peak, ulps, units
 from slopes.truth.measuring import MUCH, Failure, Figure, measure_densely
 from slopes.truth.oracle import limit
 from slopes.truth.samples import DIGITS
@@ -256,9 +256,8 @@ def numpy_equals_torch(subject: Subject) -> Iterator[Finding]:
 
 def _allow_terms(subject: Subject, dtype: Any, exact: Any, allowed: Any) -> Any:
     """Allow eps of the largest cotangent, because a pulled-back cotangent may cancel."""
-    unit = np.frompyfunc(lambda v: ulp(float(v), dtype), 1, 1)(exact).astype(float)
     with np.errstate(over="ignore"):
-        return np.maximum(allowed, allowed * float(np.finfo(dtype).eps) * 2 / unit)
+        return np.maximum(allowed, allowed * float(np.finfo(dtype).eps) * 2 / units(exact, dtype))
 
 
 def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[int, ...] | None = None) -> Finding:
