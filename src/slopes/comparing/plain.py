@@ -9,40 +9,28 @@ from typing import Any
 
 from torch import Tensor, nn
 
-import slopes
 from slopes.card import Loss
+from slopes.catalogue import CARDS
 from slopes.domains import shown
+from slopes.nn.losses import LOSSES
 
-#: cards with the arguments of PyTorch's classes
-_CARDS = {
-    "BCELoss": slopes.binary_cross_entropy.with_(from_probabilities=True),
-    "BCEWithLogitsLoss": slopes.binary_cross_entropy,
-    "CrossEntropyLoss": slopes.cross_entropy,
-    "HuberLoss": slopes.huber,
-    "KLDivLoss": slopes.relative_entropy,
-    "L1Loss": slopes.mae,
-    "MSELoss": slopes.mse,
-    "NLLLoss": slopes.nll,
-    "PoissonNLLLoss": slopes.poisson_nll,
-    "SmoothL1Loss": slopes.smooth_l1,
-    "SoftMarginLoss": slopes.soft_margin,
-}
+#: classes of PyTorch with a prediction and a target, by the functions that compute the same
 _FUNCTIONS = {
-    getattr(nn.functional, name): kind
-    for name, kind in {
-        "binary_cross_entropy": "BCELoss",
-        "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
-        "cross_entropy": "CrossEntropyLoss",
-        "huber_loss": "HuberLoss",
-        "kl_div": "KLDivLoss",
-        "l1_loss": "L1Loss",
-        "mse_loss": "MSELoss",
-        "nll_loss": "NLLLoss",
-        "poisson_nll_loss": "PoissonNLLLoss",
-        "smooth_l1_loss": "SmoothL1Loss",
-        "soft_margin_loss": "SoftMarginLoss",
-    }.items()
+    nn.functional.binary_cross_entropy: "BCELoss",
+    nn.functional.binary_cross_entropy_with_logits: "BCEWithLogitsLoss",
+    nn.functional.cross_entropy: "CrossEntropyLoss",
+    nn.functional.huber_loss: "HuberLoss",
+    nn.functional.kl_div: "KLDivLoss",
+    nn.functional.l1_loss: "L1Loss",
+    nn.functional.mse_loss: "MSELoss",
+    nn.functional.nll_loss: "NLLLoss",
+    nn.functional.poisson_nll_loss: "PoissonNLLLoss",
+    nn.functional.smooth_l1_loss: "SmoothL1Loss",
+    nn.functional.soft_margin_loss: "SoftMarginLoss",
 }
+#: cards with the same arguments
+_CARDS: dict[str, Any] = {name: CARDS[LOSSES[name][0]] for name in _FUNCTIONS.values()}
+_CARDS["BCELoss"] = _CARDS["BCELoss"].with_(from_probabilities=True)
 
 
 @dataclass(frozen=True, eq=False)

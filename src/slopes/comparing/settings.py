@@ -90,8 +90,12 @@ def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
     return str(value)
 
 
+def _listed(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+
+
 def strings(name: str, value: Any) -> tuple[str, ...]:
-    chosen: tuple[Any, ...] = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    chosen = _listed(value)
     if not all(isinstance(each, str) for each in chosen):
         raise TypeError(f"compare: {name} must be a list of names, got {shown(value)}.")
     return chosen
@@ -216,8 +220,7 @@ def device(name: str, value: Any) -> str:
 
 
 def metrics(name: str, value: Any) -> tuple[Any, ...]:
-    chosen: tuple[Any, ...] = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
-    return tuple(function(name, each) if not isinstance(each, str) or ":" in each else each for each in chosen)
+    return tuple(function(name, each) if not isinstance(each, str) or ":" in each else each for each in _listed(value))
 
 
 def optional(check: Check) -> Check:

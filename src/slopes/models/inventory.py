@@ -19,6 +19,14 @@ ELEMENTWISE: tuple[type[nn.Module], ...] = tuple(
 )
 
 
+_CLASSES = {kind.__name__.lower(): kind for kind in ELEMENTWISE}
+
+
+def class_of_name(name: str) -> type[nn.Module] | None:
+    """Class for the name of a function or method that computes the same, as in "relu_" and "leaky_relu"."""
+    return _CLASSES.get(name.replace("_", ""))
+
+
 def class_of(module: nn.Module) -> type[nn.Module] | None:
     """Class of an element-wise activation: PyTorch's, or the module's own if it computes a card."""
     card = getattr(module, "card", None)

@@ -17,12 +17,11 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
 from slopes.card import WATCHERS, Activation, Card
-from slopes.models.inventory import ELEMENTWISE, class_of
+from slopes.models.inventory import class_of, class_of_name
 from slopes.nn.activations import ACTIVATIONS
 from slopes.readings import plain
 
 _MODULES = tuple(getattr(nn, name) for name in (*ACTIVATIONS, "MultiheadAttention"))
-_NAMES = {kind.__name__.lower() for kind in ELEMENTWISE}
 
 
 class Use(NamedTuple):
@@ -158,7 +157,7 @@ class _Functions(TorchFunctionMode):
     def __torch_function__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
         name = getattr(function, "__name__", "").strip("_")
         named = named or {}
-        if name.replace("_", "") not in _NAMES:
+        if class_of_name(name) is None:
             return function(*arguments, **named)
         if arguments:
             return self.recorder.record_call(name, function, *arguments, **named)

@@ -9,9 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from slopes.models.inventory import ELEMENTWISE
-
-_KINDS = {kind.__name__.lower(): kind for kind in ELEMENTWISE}
+from slopes.models.inventory import class_of_name
 
 
 class CallSite(NamedTuple):
@@ -28,7 +26,7 @@ class _Mode(TorchFunctionMode):
     def __torch_function__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
         named = named or {}
         name = getattr(function, "__name__", "")
-        kind = _KINDS.get(name.replace("_", ""))
+        kind = class_of_name(name)
         x = arguments[0] if arguments else named.get("input")
         if kind is None or not isinstance(x, Tensor):
             return function(*arguments, **named)
