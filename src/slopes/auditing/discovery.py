@@ -108,7 +108,7 @@ def _is_of(form: Form, kind: Kind | None) -> bool:
     return form.kind is not None and kind is not None and form.kind.is_variant_of(kind)
 
 
-SURE = 0.7  #: fitness from which on a form is no guess, unless another fits as well
+SURE = 0.7  #: least fitness of a form that is no guess, unless another fits as well
 
 
 def _rival(make: Callable[[Form], Subject], best: Form, groups: Iterable[Sequence[Form]]) -> str:

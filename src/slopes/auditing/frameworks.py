@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Framework:
     name: str
     is_maximised: bool = False  #: whether objectives are maximised, else minimised
-    methods: tuple[str, ...] = ()  #: of an objective, one of which it needs; without any, it is a function
+    methods: tuple[str, ...] = ()  #: an objective needs one of these; without any, it is a function
     has_empty_weights: bool = False  #: whether a data set without weights gives an empty array, else None
     takes_flat: bool = False  #: whether derivatives of rows of scores may be flattened
 

@@ -14,7 +14,7 @@ FAR = 1e3  #: least ratio of the first and the last gradient norm
 LEAP, JUMP, CREEP = 0.1, 0.3, 1e-5  #: updates over weights: too fast on average, in one step; too slow (1e-3 is usual)
 PUSH = 1e-3  #: least gradient over weights for which an update can be too slow; below, there may be nothing to learn
 RISE = 1.05  #: least ratio of later and first losses in a trial
-IDLE = 100  #: least number of steps in which no weight changes
+IDLE = 100  #: steps without a change of any weight that are a finding
 
 
 def _not_finite(found: Measurements) -> Iterator[Finding]:

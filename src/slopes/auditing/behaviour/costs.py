@@ -257,7 +257,7 @@ def _broken_graph(subject: Subject, arguments: Arguments, reason: str) -> Iterat
     call = whole + subject.call.removeprefix(subject.variable)
     yield subject.script(arguments, attempt(call), "came").finding(
         f"torch.compile cannot take it whole: {reason}",
-        "choose by torch.where instead of if, and keep prints and NumPy out of what is compiled",
+        "choose by torch.where instead of if, and keep prints and NumPy out of the compiled function",
         "note",
         came="more than one graph",
         expected="one graph",
