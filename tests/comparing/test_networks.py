@@ -438,7 +438,11 @@ class Forms(nn.Module):
         x = getattr(F, "relu")(input=x) - 0.1  # noqa: B009
         hidden = self.part(x) - 0.1
         hidden.relu_()
-        return self.last(F.relu(x + hidden - 0.1, inplace=True))
+        x = x + hidden - 0.1
+        F.relu(x, True)
+        x = x - 0.1
+        F.relu(x, inplace=True)
+        return self.last(x)
 
 
 class Part(nn.Module):
@@ -492,7 +496,7 @@ def test_which_activations_are_replaced():
 
 
 def bent(x=None, inplace=False, input=None):
-    return F.leaky_relu(x if input is None else input, 0.5)
+    return F.leaky_relu(x if input is None else input, 0.5, inplace)
 
 
 def test_calls_of_functions_are_replaced():
@@ -505,9 +509,9 @@ def test_calls_of_functions_are_replaced():
         return made[-1]
 
     model = network.slotted(0, make)
-    assert len(made) == 7
+    assert len(made) == 8
     assert {name for name, module in model.named_modules() if module in made} == {
-        "part.relu", "part.relu_call_1", *(f"relu_call_{place}" for place in range(1, 6))
+        "part.relu", "part.relu_call_1", *(f"relu_call_{place}" for place in range(1, 7))
     }  # fmt: skip
     x = make_task().inputs
     weights = {name: value for name, value in model.state_dict().items() if "relu" not in name}

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.overrides import TorchFunctionMode
 
 from slopes.card import WATCHERS, Activation, Card
-from slopes.models.inventory import class_of, class_of_name
+from slopes.models.calls import FunctionCall, FunctionCalls
+from slopes.models.inventory import class_of
 from slopes.nn.activations import ACTIVATIONS
-from slopes.readings import plain
 
 _MODULES = tuple(getattr(nn, name) for name in (*ACTIVATIONS, "MultiheadAttention"))
 
@@ -88,7 +87,7 @@ class Recorder:
             yield
 
     def _watch(self, card: Activation, x: Any, parameters: Mapping[str, Any]) -> Any:
-        return self.record_call(card.name, lambda x, **named: card.compute(x, named), x, **parameters)
+        return self._record_call(card.name, lambda x, **named: card.compute(x, named), x, **parameters)
 
     def _enter(self, name: str, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         here = self._here
@@ -97,7 +96,7 @@ class Recorder:
             if not in_backward():
                 self.enter(name, module, x, outermost=not here.calls and not self._main)
             if not here.calls:
-                here.inside.enter_context(_Functions(self))
+                here.inside.enter_context(FunctionCalls(self._handle))
         kept = x.detach().clone() if class_of(module) is not None and x is not None else None
         here.calls.append(_Call(name, isinstance(module, _MODULES) or hasattr(module, "card"), kept))
 
@@ -115,17 +114,20 @@ class Recorder:
         if not here.calls:
             here.inside.close()
 
-    def record_call(self, name: str, function: Callable[..., Any], x: Any, *rest: Any, **named: Any) -> Any:
+    def _handle(self, call: FunctionCall) -> Any:
+        return self._record_call(call.name, call.function, call.x)
+
+    def _record_call(self, name: str, function: Callable[..., Any], x: Any, **named: Any) -> Any:
         """Call a function, and record it if a module of the model called it."""
         calls = self._here.calls
         if not isinstance(x, Tensor) or not calls or calls[-1].sealed:
-            return function(x, *rest, **named)
+            return function(x, **named)
         parent, kept = calls[-1], x.detach().clone()
         again = {key: v.clone_state() if isinstance(v, torch.Generator) else v for key, v in named.items()}
         calls.append(_Call(parent.name, True))
         try:
-            y = function(x, *rest, **named)
-            self._use(parent, f"{parent.name} {name}()".strip(), kept, y, lambda x: function(x, *rest, **again))
+            y = function(x, **named)
+            self._use(parent, f"{parent.name} {name}()".strip(), kept, y, lambda x: function(x, **again))
         finally:
             calls.pop()
         return y
@@ -145,28 +147,6 @@ def in_backward() -> bool:
 
 def _itself(x: Tensor) -> Tensor:
     return x
-
-
-class _Functions(TorchFunctionMode):
-    """Reports the PyTorch functions that this thread calls to a recorder."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self.recorder = recorder
-
-    def __torch_function__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
-        name = getattr(function, "__name__", "").strip("_")
-        named = named or {}
-        if class_of_name(name) is None:
-            return function(*arguments, **named)
-        if arguments:
-            return self.recorder.record_call(name, function, *arguments, **named)
-        return self.recorder.record_call(
-            name, lambda x, **named: function(input=x, **named), named.pop("input"), **named
-        )
-
-
-plain.WATCHING.add(_Functions)
 
 
 def _tensors(things: Iterable[Any]) -> Iterator[Tensor]:

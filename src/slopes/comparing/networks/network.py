@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slopes.comparing.networks.calls import CallSite, replace_calls
+from slopes.models.calls import CallSite, replace_calls
 from slopes.comparing.networks.drawing import drawn_anew, is_lazy
 from slopes.models.replacing import replaced
 

@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from slopes.models.inventory import class_of_name
+from slopes.readings import plain
+
+
+class FunctionCall(NamedTuple):
+    """A call of an activation of PyTorch, which is under way."""
+
+    kind: type[nn.Module]  #: class of modules that compute the same
+    name: str
+    x: Tensor
+    function: Callable[[Tensor], Any]  #: computes it with the call's other arguments
+    in_place: bool
+
+
+class FunctionCalls(TorchFunctionMode):
+    """Gives each call of an activation of PyTorch to `handle`, which returns the result of the call."""
+
+    def __init__(self, handle: Callable[[FunctionCall], Any]) -> None:
+        super().__init__()
+        self._handle = handle
+
+    def __torch_function__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
+        named = named or {}
+        name = getattr(function, "__name__", "")
+        kind = class_of_name(name)
+        if kind is None:
+            return function(*arguments, **named)
+        x, *rest = arguments or (named["input"],)
+        named = {key: value for key, value in named.items() if key != "input"}
+        in_place = name.endswith("_") or _asks_in_place(function, rest, named)
+        return self._handle(FunctionCall(kind, name.strip("_"), x, lambda x: function(x, *rest, **named), in_place))
+
+
+plain.WATCHING.add(FunctionCalls)
+
+
+def _asks_in_place(function: Any, rest: list[Any], named: dict[str, Any]) -> bool:
+    place = _place_of_in_place(function)
+    return bool(rest[place] if place is not None and place < len(rest) else named.get("inplace"))
+
+
+@cache
+def _place_of_in_place(function: Any) -> int | None:
+    """Place of the argument `inplace` after x, if the function has it."""
+    try:
+        return list(inspect.signature(function).parameters).index("inplace") - 1
+    except ValueError:  # it has none, or is no function of Python
+        return None
 
 
 class CallSite(NamedTuple):
     owner: str  #: name of the module whose forward makes the call
     nth: int  #: number of earlier calls in this forward
     kind: type[nn.Module]  #: class of modules that compute the same
-
-
-class _Mode(TorchFunctionMode):
-    def __init__(self, follower: Follower) -> None:
-        super().__init__()
-        self._follower = follower
-
-    def __torch_function__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
-        named = named or {}
-        name = getattr(function, "__name__", "")
-        kind = class_of_name(name)
-        x = arguments[0] if arguments else named.get("input")
-        if kind is None or not isinstance(x, Tensor):
-            return function(*arguments, **named)
-        module = self._follower.module_for(kind)
-        if module is None:
-            return function(*arguments, **named)
-        return x.copy_(module(x.clone())) if name.endswith("_") else module(x)
 
 
 class Follower:
@@ -47,7 +78,7 @@ class Follower:
         self.places: list[CallSite] = []
         self._modules = modules  #: names of attributes by owner and class, in the order of the calls
         self._running: list[tuple[str, nn.Module, Counter[type[nn.Module]]] | None] = []
-        self._mode: _Mode | None = None
+        self._mode: FunctionCalls | None = None
         self._names = {module: name for name, module in model.named_modules()}
         for module in self._names:
             module.register_forward_pre_hook(self._enter)
@@ -56,7 +87,7 @@ class Follower:
     def _enter(self, module: nn.Module, _: Any) -> None:
         if not self._running:
             self.places = []
-            self._mode = _Mode(self)
+            self._mode = FunctionCalls(self._handle)
             self._mode.__enter__()  # type: ignore[no-untyped-call]
         own = not type(module).__module__.startswith(("torch.", "slopes."))
         self._running.append((self._names[module], module, Counter()) if own else None)
@@ -67,7 +98,13 @@ class Follower:
             self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._mode = None
 
-    def module_for(self, kind: type[nn.Module]) -> Callable[[Tensor], Tensor] | None:
+    def _handle(self, call: FunctionCall) -> Any:
+        module = self._module_for(call.kind)
+        if module is None:
+            return call.function(call.x)
+        return call.x.copy_(module(call.x.clone())) if call.in_place else module(call.x)
+
+    def _module_for(self, kind: type[nn.Module]) -> Callable[[Tensor], Tensor] | None:
         running = self._running[-1] if self._running else None
         if running is None:
             return None
