@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,117 +19,189 @@ LINE = np.linspace(-12, 12, 4801)  #: numbers at which claims are tried; for a l
 SLACK = 1e-7  #: tolerance of a claimed number, which has eight digits
 
 
+class _Refutation(NamedTuple):
+    """A claim refuted by results at points of the card's curve."""
+
+    how: str
+    result: str  #: "value", "slope" or, without points, "ulps"
+    at: Any  #: the points: x, the prediction, or a row's first entry
+    refutes: Callable[[Any], Any]  #: whether these results refute it
+
+
 def claims(subject: Subject) -> Iterator[Finding]:
     """Check that claims hold, with the tightest numbers, and that definition and body agree."""
     stated = subject.card.claims.stated() if not subject.card.bound else {}  # claims are made at the defaults
     for name, claimed in stated.items():
         refuted = CLAIM_CHECKS[name](subject, claimed)
         if refuted:
-            imports = (
-                "from slopes.auditing.cards.claims import CLAIM_CHECKS",
-                "from slopes.auditing.cards.subject import Subject",
-            )
-            yield subject.script(*imports, f"CLAIM_CHECKS[{name!r}](Subject(f), f.claims.{name})").finding(
-                f"claims {name}={claimed!r}, but {refuted}",
+            yield subject.script(*_code(subject, refuted.result, np.array(refuted.at))).finding(
+                f"claims {name}={claimed!r}, but {refuted.how}",
                 "correct the claim, or the function",
                 expected=f"{name}={claimed!r}",
-                shows=bool,
+                shows=lambda results, refutes=refuted.refutes: bool(refutes(results)),
             )
     yield from _definition(subject)
 
 
-def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
-    """(x, results) to try claims at; for rows x is the first logit, and the others are 0."""
+def _arguments(subject: Subject, x: Any) -> tuple[Any, ...]:
+    """Arguments at points of the card's curve."""
     card: Any = subject.card
     if isinstance(card, Loss):
-        settings = card.settings
-        x = np.linspace(0.001, 0.999, 999) if card.kind.space_of(settings).is_probability else LINE
-        _, lines = card.kind.examples(settings).curve(x)
-        came = subject.call(result, next(iter(lines.values())))
-        return x, came[..., 0] if result == "slope" and card.rowwise else came
+        return next(iter(card.kind.examples(card.settings).curve(x)[1].values()))
     if isinstance(card, Map):
-        return LINE, card.curve_of(LINE)[result == "slope"]
-    return LINE, subject.call(result, (LINE,))
+        rows = card.curve(x)[2]
+        return rows, np.eye(card(rows).shape[1])[np.zeros(len(x), int)]
+    return (x,)
 
 
-def _range(subject: Subject, claimed: tuple[float, float]) -> str | None:
-    _, values = _curve(subject)
-    far = np.array([-1e300, -1e4, 1e4, 1e300])
-    outer = values if isinstance(subject.card, (Loss, Map)) else np.concatenate([values, subject.call("value", (far,))])
-    low, high = float(np.min(outer)), float(np.max(outer))
-    if low < claimed[0] - SLACK or high > claimed[1] + SLACK:
-        return f"its values reach from {low!r} to {high!r}"
-    loose = [
-        abs(reached - bound) > 1e-3 for reached, bound in ((low, claimed[0]), (high, claimed[1])) if abs(bound) < np.inf
-    ]
-    return f"its values only reach from {low!r} to {high!r}" if any(loose) else None
+def _entry(subject: Subject, result: str) -> int | None:
+    """The place of a curve's results in their rows."""
+    card: Any = subject.card
+    if isinstance(card, Map):
+        return int(card.curve(np.zeros(1))[3]) if result == "slope" else 0
+    return 0 if card.rowwise and result == "slope" else None
 
 
-def _zero(subject: Subject, claimed: float) -> str | None:
-    came = float(subject.call("value", (np.array(0.0),)))
-    return None if abs(came - claimed) <= 1e-15 else f"the value at 0 is {came!r}"
+def _results(subject: Subject, result: str, x: Any) -> Any:
+    results, entry = subject.call(result, _arguments(subject, x)), _entry(subject, result)
+    return results if entry is None else results[..., entry]
 
 
-def _lipschitz(subject: Subject, claimed: float) -> str | None:
-    _, slopes = _curve(subject, "slope")
+def _code(subject: Subject, result: str, x: Any) -> tuple[str, ...]:
+    if result == "ulps":
+        return ("f.claims.ulps",)
+    entry = _entry(subject, result)
+    call = subject.call_of(result) + ("" if entry is None else f"[..., {entry}]")
+    return spell(_arguments(subject, x)), call
+
+
+def _line(subject: Subject) -> Any:
+    card: Any = subject.card
+    if isinstance(card, Loss) and card.kind.space_of(card.settings).is_probability:
+        return np.linspace(0.001, 0.999, 999)
+    return LINE
+
+
+def _curve(subject: Subject, result: str = "value") -> tuple[Any, Any]:
+    """(x, results) to try claims at; for rows x is the first logit, and the others are 0."""
+    return _line(subject), _results(subject, result, _line(subject))
+
+
+def _range(subject: Subject, claimed: tuple[float, float]) -> _Refutation | None:
+    x, values = _curve(subject)
+    if not isinstance(subject.card, (Loss, Map)):
+        x = np.concatenate([x, [-1e300, -1e4, 1e4, 1e300]])
+        values = subject.call("value", (x,))
+    ends = x[[np.argmin(values), np.argmax(values)]]
+    low, high = float(np.min(values)), float(np.max(values))
+
+    def leaves(ends: Any) -> bool:
+        return bool(ends[0] < claimed[0] - SLACK or ends[1] > claimed[1] + SLACK)
+
+    def falls_short(ends: Any) -> bool:
+        return any(
+            abs(reached - bound) > 1e-3 for reached, bound in zip(ends, claimed, strict=True) if abs(bound) < np.inf
+        )
+
+    if leaves((low, high)):
+        return _Refutation(f"its values reach from {low!r} to {high!r}", "value", ends, leaves)
+    if falls_short((low, high)):
+        return _Refutation(f"its values only reach from {low!r} to {high!r}", "value", ends, falls_short)
+    return None
+
+
+def _zero(subject: Subject, claimed: float) -> _Refutation | None:
+    came = float(subject.call("value", (np.array([0.0]),))[0])
+
+    def differs(value: Any) -> bool:
+        return not abs(value - claimed) <= 1e-15
+
+    return _Refutation(f"the value at 0 is {came!r}", "value", [0.0], differs) if differs(came) else None
+
+
+def _lipschitz(subject: Subject, claimed: float) -> _Refutation | None:
+    x, slopes = _curve(subject, "slope")
+    at = x[[np.argmax(abs(slopes))]]
     steepest = float(np.max(abs(slopes)))
     if steepest > claimed + SLACK:
-        return f"its slope reaches {steepest!r}"
-    return f"its slope only reaches {steepest!r}" if steepest < claimed - 1e-4 else None
+        return _Refutation(f"its slope reaches {steepest!r}", "slope", at, lambda slope: abs(slope) > claimed + SLACK)
+    if steepest < claimed - 1e-4:
+        how = f"its slope only reaches {steepest!r}"
+        return _Refutation(how, "slope", at, lambda slope: abs(slope) < claimed - 1e-4)
+    return None
 
 
-def _monotone(subject: Subject, claimed: bool) -> str | None:
+def _monotone(subject: Subject, claimed: bool) -> _Refutation | None:
     x, values = _curve(subject)
     falls = np.diff(values) < 0
-    if claimed == bool(falls.any()):
-        return f"it falls at {float(x[:-1][falls][0])!r}" if claimed else "it never falls"
-    return None
+    if claimed != bool(falls.any()):
+        return None
+    if not claimed:
+        return _Refutation("it never falls", "value", x[:: len(x) // 8], lambda values: (np.diff(values) >= 0).all())
+    at = _first(falls)
+    return _Refutation(f"it falls at {float(x[at])!r}", "value", x[at : at + 2], lambda values: np.diff(values) < 0)
 
 
-def _symmetry(subject: Subject, claimed: str) -> str | None:
-    if claimed not in ("odd", "even"):
-        return "a symmetry is 'odd' or 'even'"
-    sign = -1 if claimed == "odd" else 1
-    mirrored = sign * subject.call("value", (-LINE,))
-    values = subject.call("value", (LINE,))
-    off = abs(values - mirrored) > 1e-15 * abs(values)
+def _symmetry(subject: Subject, claimed: str) -> _Refutation | None:
+    sign = {"odd": -1, "even": 1}.get(claimed)
+    if sign is None:
+        return _Refutation("a symmetry is 'odd' or 'even'", "value", [1.0, -1.0], lambda values: True)
+    values, mirrored = subject.call("value", (LINE,)), sign * subject.call("value", (-LINE,))
+
+    def differ(value: Any, mirror: Any) -> Any:
+        return abs(value - mirror) > 1e-15 * abs(value)
+
+    off = differ(values, mirrored)
     if not off.any():
         return None
-    at, value, mirror = (float(x[off][0]) for x in (LINE, values, mirrored))
-    return f"at {at!r} it is {value!r} and its mirror image {mirror!r}"
+    at = _first(off)
+    x, value, mirror = (float(each[at]) for each in (LINE, values, mirrored))
+    how = f"at {x!r} it is {value!r} and its mirror image {mirror!r}"
+    return _Refutation(how, "value", [x, -x], lambda both: differ(both[0], sign * both[1]))
 
 
-def _convex(subject: Subject, claimed: bool) -> str | None:
+def _convex(subject: Subject, claimed: bool) -> _Refutation | None:
     x, slopes = _curve(subject, "slope")
     falls = np.diff(slopes) < -1e-12
-    if claimed == bool(falls.any()):
-        return f"its slope falls at {float(x[:-1][falls][0])!r}" if claimed else "its slope never falls"
-    return None
+    if claimed != bool(falls.any()):
+        return None
+    if not claimed:
+        thinned = x[:: len(x) // 8]
+        return _Refutation("its slope never falls", "slope", thinned, lambda slopes: (np.diff(slopes) >= -1e-12).all())
+    at = _first(falls)
+    how = f"its slope falls at {float(x[at])!r}"
+    return _Refutation(how, "slope", x[at : at + 2], lambda slopes: np.diff(slopes) < -1e-12)
 
 
-def _kinks(subject: Subject, claimed: tuple[float, ...]) -> str | None:
+def _kinks(subject: Subject, claimed: tuple[float, ...]) -> _Refutation | None:
     for kink in claimed:
-        sides = [float(_slope_at(subject, kink + step)) for step in (-1e-9, 1e-9)]
-        if abs(sides[0] - sides[1]) < 1e-6:
-            return f"the slope on both sides of {kink} is {sides[0]!r}"
+        beside = np.array([kink - 1e-9, kink + 1e-9])
+        left, right = map(float, _results(subject, "slope", beside))
+        if abs(left - right) < 1e-6:
+            how = f"the slope on both sides of {kink} is {left!r}"
+            return _Refutation(how, "slope", beside, lambda slopes: abs(np.diff(slopes)) < 1e-6)
     x, slopes = _curve(subject, "slope")
-    jumps = [
-        float(at) for at in x[:-1][abs(np.diff(slopes)) > 0.05] if not any(abs(at - kink) < 0.02 for kink in claimed)
-    ]
-    return f"its slope also jumps at {jumps[0]!r}" if jumps else None
+    jumps = abs(np.diff(slopes)) > 0.05
+    for kink in claimed:
+        jumps &= abs(x[:-1] - kink) >= 0.02
+    if not jumps.any():
+        return None
+    at = _first(jumps)
+    how = f"its slope also jumps at {float(x[at])!r}"
+    return _Refutation(how, "slope", x[at : at + 2], lambda slopes: abs(np.diff(slopes)) > 0.05)
 
 
-def _slope_at(subject: Subject, x: float) -> Any:
-    if isinstance(subject.card, Map):
-        return subject.card.curve_of(np.array([x]))[1][0]
-    arguments: tuple[Any, ...] = (np.array([x]),)
-    if isinstance(subject.card, Loss):
-        _, lines = subject.card.kind.examples(subject.card.settings).curve(arguments[0])
-        arguments = next(iter(lines.values()))
-    return subject.call("slope", arguments)[0]
+def _ulps(subject: Subject, claimed: float) -> _Refutation | None:
+    if claimed > ULPS:
+        return None
+    return _Refutation(f"{ULPS:g} are allowed anyway", "ulps", [], lambda ulps: ulps <= ULPS)
 
 
-CLAIM_CHECKS: dict[str, Callable[[Subject, Any], str | None]] = {
+def _first(mask: Any) -> int:
+    return int(np.argmax(mask))
+
+
+CLAIM_CHECKS: dict[str, Callable[[Subject, Any], _Refutation | None]] = {
     "range": _range,
     "zero": _zero,
     "lipschitz": _lipschitz,
@@ -138,7 +210,7 @@ CLAIM_CHECKS: dict[str, Callable[[Subject, Any], str | None]] = {
     "convex": _convex,
     "kinks": _kinks,
     "minimum": lambda subject, claimed: None,  # the check `minimum` looks at it
-    "ulps": lambda subject, claimed: None if claimed > ULPS else f"{ULPS:g} are allowed anyway",
+    "ulps": _ulps,
 }
 
 
