@@ -282,9 +282,13 @@ def test_every_claim_has_a_check():
     ("name", "value"), [(name, value) for name, values in WRONG_CLAIMS.items() for value in values]
 )
 def test_wrong_claims_are_refuted(name, value):
-    report = slopes.audit(card(logistic, sigmoid_slope, **{name: value}))
-    assert [finding.check for finding in report.findings] == ["claims"], str(report)
-    assert name in report.findings[0].message
+    with kept_evidence() as evidence:
+        report = slopes.audit(card(logistic, sigmoid_slope, **{name: value}))
+    (finding,) = report.findings
+    assert finding.check == "claims"
+    assert name in finding.message
+    assert finding.reproduce.splitlines()[-1].startswith("print(f")
+    evidence.confirm(finding)
 
 
 def test_a_kink_that_is_not_claimed_is_found():

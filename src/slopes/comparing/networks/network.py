@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slopes.models.calls import CallSite, replace_calls
 from slopes.comparing.networks.drawing import drawn_anew, is_lazy
+from slopes.models.calls import CallSite, replace_calls
 from slopes.models.replacing import replaced
 
 

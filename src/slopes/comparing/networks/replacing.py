@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from slopes.models.calls import CallSite, Follower
 from slopes.comparing.networks.network import Network
 from slopes.comparing.networks.trial import picked, run
+from slopes.models.calls import CallSite, Follower
 from slopes.models.finding import count_activations, list_counts
 from slopes.models.replacing import replaced
 
