@@ -9,13 +9,17 @@ import pathlib
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-from evidence import kept_evidence
-from helpers import mark_exhaustive
-from slopes import loading
-from slopes.auditing.behaviour import CHECKS
-from slopes.auditing.examination import examine
+from evidence import kept_evidence  # noqa: E402
+from helpers import mark_exhaustive  # noqa: E402
+from slopes import loading  # noqa: E402
+from slopes.auditing.behaviour import CHECKS, calling  # noqa: E402
+from slopes.auditing.discovery import subject_of  # noqa: E402
+from slopes.auditing.examination import examine  # noqa: E402
+from slopes.auditing.form import Declared  # noqa: E402
+from slopes.auditing.process_state import undisturbed  # noqa: E402
+from slopes.auditing.report import run  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).parent / "audit_cases"
 CASES = sorted(case for case in FOLDER.glob("*/*.py") if case.parent.name != "wild")  # see test_wild.py
@@ -29,11 +33,17 @@ def option(case, name, otherwise):
         return otherwise
 
 
-def report_on(case, which):
-    spec = f"{case}:{which}"
+def declared_of(case, which):
+    """(declarations, other options) of a subject."""
     options = {**option(case, "OPTIONS", {}), **option(case, f"{which.upper()}_OPTIONS", {})}
-    run = {name: options.pop(name) for name in ("against", "model", "batch", "seed") if name in options}
-    return examine(loading.find(spec), options, spec=spec, **run)
+    other = {name: options.pop(name) for name in ("against", "model", "batch", "seed") if name in options}
+    return options, other
+
+
+def report_on(case, which, **more):
+    spec = f"{case}:{which}"
+    declared, other = declared_of(case, which)
+    return examine(loading.find(spec), declared, spec=spec, **{**other, **more})
 
 
 @pytest.mark.parametrize("case", mark_exhaustive(CASES, 1, every=9), ids=names)
@@ -54,6 +64,28 @@ def test_bug_is_caught_by_its_check_alone(case):
 def test_corrected_twin_passes_the_whole_audit(case):
     report = report_on(case, "fixed")
     assert report.ok, str(report)
+
+
+def report_in(dtype, case, which, seed):
+    """Report of the checks of behaviour where the subject computes in a dtype."""
+    spec = f"{case}:{which}"
+    declared = Declared(**declared_of(case, which)[0])
+    with undisturbed():
+        subject, _ = subject_of(loading.find(spec), spec=spec, declared=declared, seed=seed)
+        return run(subject.having(dtype=dtype), [*CHECKS, calling])
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("case", CASES, ids=names)
+def test_seeds_decide_nothing(case, seed):
+    found = {(finding.check, finding.severity) for finding in report_on(case, "bug", seed=seed).findings}
+    assert (case.parent.name, option(case, "SEVERITY", "error")) in found
+    report = report_on(case, "fixed", seed=seed)
+    assert report.ok, str(report)
+    if case.parent.name != "boosting":  # whose objectives compute in NumPy's float64
+        report = report_in(torch.float32, case, "fixed", seed)
+        assert report.ok, str(report)
 
 
 @pytest.mark.parametrize("check", [check.__name__ for check in CHECKS])

@@ -149,8 +149,11 @@ def line_in(path: str, error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Return the type and message in one line."""
-    message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    """Return the type and message in one line; the type alone if the message cannot be made."""
+    try:
+        message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    except Exception:
+        message = ""
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 

@@ -45,7 +45,8 @@ def audit(
     `model` and `batch` (inputs and targets), the audit also checks the tensors of a real training. `quick` skips slow
     checks; `seed` chooses the random inputs.
 
-    The audit changes neither the subject nor random states, default dtype and warnings. Needs ``slopes[torch,audit]``.
+    The audit leaves the subject, random states and settings of the process as they are, such as default dtype, warnings
+    and environment, even if the subject changes them. Needs ``slopes[torch,audit]``.
     Raises TypeError or ValueError for a subject that cannot be audited, or an unknown declaration.
     """
     from slopes.auditing import child
@@ -67,12 +68,13 @@ def audit(
         "against": against, "quick": quick, "seed": seed, "model": model, "batch": batch, "time_limit": time_limit,
         "memory_limit": memory_limit,
     }  # fmt: skip
-    is_of_file = isinstance(subject, str) and loading.parts(subject)[0] is not None
+    is_text = issubclass(type(subject), str)  # isinstance would run code of the object
+    is_of_file = is_text and loading.parts(subject)[0] is not None
     if is_of_file and are_installed("flint", "mpmath", "torch"):  # the child process imports them, this one need not
         return child.audit(subject, declared, **options)
     require("slopes.audit", "flint", "mpmath", "torch")
     from slopes.auditing.examination import examine
 
-    if isinstance(subject, str):
+    if is_text:
         return examine(loading.find(subject), declared, spec=subject, **options)
     return examine(subject, declared, **options)

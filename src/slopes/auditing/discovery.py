@@ -12,26 +12,31 @@ from torch import Tensor
 from slopes.auditing.candidates import IMAGE, LABELLED, ROWS_2, candidates, suggested, with_declared_space
 from slopes.auditing.fitness import fitness, is_separable
 from slopes.auditing.form import Declared, Form
+from slopes.auditing.growth import Budget
+from slopes.auditing.process_state import preserved
 from slopes.auditing.roles import example_kind
-from slopes.auditing.signatures import EXTRAS, has_roles, reduction_way, required
+from slopes.auditing.signatures import EXTRAS, attribute_of, has_roles, reduction_way, required
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import NotATensor, Subject, SubjectError
 from slopes.card import Activation, Card, Loss, Map
 from slopes.kinds import DISTRIBUTION, KINDS, MULTILABEL, TRIPLETS, Kind
 from slopes.kinds.spaces import LOG_PROBABILITIES, Space
+from slopes.loading import describe
 
 
 def subject_of(
-    thing: Any, *, spec: str | None = None, declared: Declared | None = None, seed: int = 0, quick: bool = False
-) -> tuple[Subject, list[str]]:
+    thing: Any, *, spec: str | None = None, declared: Declared | None = None, seed: int = 0, quick: bool = False,
+    budget: Budget | None = None,
+) -> tuple[Subject, list[str]]:  # fmt: skip
     """(subject for an object, facts found by calling it).
 
-    Raises TypeError for an object that is no function of tensors, SubjectError if no way of calling it succeeds.
+    Raises TypeError for an object that is no function of tensors, SubjectError if no way of calling it succeeds, Skip
+    if the time of the budget is over before one does.
     """
     declared = declared or Declared()
     origin = thing
     if isinstance(thing, type):
-        thing = _instance(thing, spec)
+        thing = make_instance(thing, spec)
         origin = origin if spec else thing
     if not callable(thing):
         raise TypeError(f"audit takes a card, a function or a module, got {type(thing).__name__}")
@@ -39,20 +44,24 @@ def subject_of(
     source = source_of(origin, spec)
 
     def make(form: Form) -> Subject:
-        return Subject(thing, form, source=source, declared=declared, seed=seed, quick=quick)
+        subject = Subject(thing, form, source=source, declared=declared, seed=seed, quick=quick)
+        subject.budget = budget or subject.budget
+        return subject
 
-    form = _of_card(thing) if isinstance(thing, Card) else _find(thing, declared, make)
+    with preserved():
+        form = _of_card(thing) if isinstance(thing, Card) else _find(thing, declared, make)
     subject = make(form)
+    subject.find_changes()
     return subject, _facts(subject)
 
 
-def _instance(thing: type, spec: str | None) -> Any:
+def make_instance(thing: type, spec: str | None) -> Any:
     try:
         return thing()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TypeError(
             f"audit: {spec or thing.__name__} is a class that cannot be made without arguments "
-            f"({type(error).__name__}: {error}); give the instance that you train with"
+            f"({describe(error)}); give the instance that you train with"
         ) from error
 
 
@@ -80,7 +89,7 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
     known = _known(thing) if declared.kind is None else None
     if known is not None:
         return _shaped(known, thing, declared, make)
-    title = getattr(thing, "__name__", type(thing).__name__)
+    title = str(attribute_of(thing, "__name__", type(thing).__name__))
     named = None if declared.kind else suggested(names or [], title)
     told = has_roles(names or [])
     form, score = _fittest(make, list(candidates(names, declared, named)), named, told)
@@ -223,6 +232,8 @@ def _entry_by_entry(subject: Subject, x: Tensor, y: Tensor) -> bool:
         again = subject(moved)
     except SubjectError:
         return True
+    if again.shape != y.shape:
+        return False
     others = (again - y).detach().abs().reshape(-1)[1:]
     return not bool((others > 1e-12 * y.detach().abs().max()).any())
 
@@ -238,14 +249,14 @@ APART = {
 def _known(thing: Any) -> Form | None:
     """Form of a loss of torch.nn, torch.nn.functional or slopes.nn, from its card."""
     module = isinstance(thing, torch.nn.Module)
-    home = type(thing).__module__ if module else getattr(thing, "__module__", None)
-    own = getattr(thing, "card", None)
+    home = type(thing).__module__ if module else attribute_of(thing, "__module__")
+    own = attribute_of(thing, "card")
     if isinstance(own, Loss) and (module or home == "slopes.nn"):
         form = _of_card(own)
         return replace(form, shape=(2, 3, 12), axis=1) if own.kind.has_regions else form  # classes follow the samples
     if home not in ("torch.nn.modules.loss", "torch.nn.functional", "slopes.nn"):
         return None
-    bare = _bare(type(thing).__name__ if module else getattr(thing, "__name__", ""))
+    bare = _bare(type(thing).__name__ if module else str(attribute_of(thing, "__name__", "")))
     if bare in APART:
         return APART[bare]
     card = _card_of(bare)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-import io
 import math
 import random
 import warnings
@@ -17,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from slopes.auditing.process_state import Printed, preserved
 from slopes.auditing.report import Finding, Skip
 from slopes.card import Card
+from slopes.loading import describe
 
 
 class Unshown(Skip):
@@ -39,7 +40,7 @@ class Script:
 
     def __init__(self, lines: Sequence[str], given: Mapping[str, Any] | None = None) -> None:
         self.text, self.given = "\n".join(lines), given or {}
-        self.output = io.StringIO()  #: prints of the subject itself
+        self.output = Printed()  #: prints of the subject itself
 
     @cached_property
     def printed(self) -> list[Any]:
@@ -47,7 +48,7 @@ class Script:
         scope = {name: own_copy(x) for name, x in self.given.items()}
         scope |= {"__name__": "evidence", "print": lambda *given: values.extend(map(_copy, given))}
         seed_libraries(0)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as self.output:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(Printed()) as self.output, preserved():
             warnings.simplefilter("ignore")
             exec(compile(self.text, "<evidence>", "exec"), scope)
         return values
@@ -65,7 +66,7 @@ class Script:
             values = self.printed
             seen = _is_fault(*values) if shows is None else bool(shows(*values))
         except (Exception, SystemExit) as error:
-            raise Unshown(f"its code raises {type(error).__name__}: {error}: {message}") from error
+            raise Unshown(f"its code raises {describe(error)}: {message}") from error
         if not seen:
             raise Unshown(f"its code does not show it: {message}")
         for digits in (6, 9, 12, 17):
@@ -107,9 +108,10 @@ def own_copy(thing: Any) -> Any:
     if isinstance(thing, Card) or inspect.isroutine(thing):
         return thing
     try:
-        return copy.deepcopy(thing)
+        made = copy.deepcopy(thing)
     except Exception:
         return thing
+    return made if type(made) is type(thing) else thing
 
 
 def locate(setup: Sequence[str], given: Mapping[str, Any], frame: FrameSummary, message: str, repair: str) -> Finding:

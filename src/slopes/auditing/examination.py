@@ -14,11 +14,13 @@ from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
 from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.auditing.growth import Budget, measure
+from slopes.auditing.process_state import undisturbed
 from slopes.auditing.reference import comparison, fingerprint
-from slopes.auditing.report import Finding, Report, run
+from slopes.auditing.report import Finding, Report, Skip, run
 from slopes.auditing.source import source_of
-from slopes.auditing.subject import SubjectError, undisturbed
+from slopes.auditing.subject import NotATensor, SubjectError
 from slopes.card import Card
+from slopes.loading import describe
 
 
 def examine(
@@ -28,14 +30,19 @@ def examine(
 ) -> Report:  # fmt: skip
     """Report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
     with undisturbed():
+        _refuse_without_class(thing)
         if declared.get("kind") in FRAMEWORKS:
             return boosting.examine_objective(thing, declared, against=against, seed=seed, spec=spec)
+        budget = Budget(1e6 * memory_limit, time_limit, time.monotonic())
         try:
-            subject, facts = subject_of(thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick)
+            subject, facts = subject_of(
+                thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick, budget=budget
+            )
         except SubjectError as error:
             return _not_called(thing, spec, error)
+        except Skip:
+            return _too_slow(thing, spec, time_limit)
         subject.growth = measure(subject)
-        subject.budget = Budget(1e6 * memory_limit, time_limit, time.monotonic())
         compare = fingerprint if against is None else comparison(subject, against)
         report = Report(subject.name, facts=facts)
         if isinstance(thing, Card):
@@ -62,10 +69,52 @@ def _doubted(finding: Finding) -> Finding:
     return replace(finding, severity="warning", message=f"{finding.message} (its kind is a guess)")
 
 
+def _refuse_without_class(thing: Any) -> None:
+    """Raise TypeError for an object whose `__class__` raises, of which nothing can be asked."""
+    try:
+        isinstance(thing, Card)
+    except Exception as error:
+        kind = type(thing).__name__
+        raise TypeError(
+            f"audit takes a card, a function or a module, got a {kind} whose __class__ raises {describe(error)}"
+        ) from error
+
+
 def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
-    finding = error.finding(
-        f"raises {error}, however it is called",
-        "say what it takes with kind= and space=, or make it take a prediction and a target alone "
-        "(functools.partial binds the rest)",
-    )
-    return Report(source_of(thing, spec).name, [replace(finding, check="calling")], ["calling"], is_refused=True)
+    told = str(error.cause) if isinstance(error.cause, NotATensor) else f"raises {error}"
+    try:
+        finding = error.finding(
+            f"{told}, however it is called",
+            "say what it takes with kind= and space=, or make it take a prediction and a target alone "
+            "(functools.partial binds the rest)",
+        )
+    except Exception:  # no evidence, because the same call succeeds now
+        finding = Finding(
+            "", f"{told} in one call and not in the next", _audit_code(thing, spec),
+            "make it give the same whenever it is called with the same arguments",
+        )  # fmt: skip
+    return _refused(thing, spec, finding)
+
+
+def _too_slow(thing: Any, spec: str | None, time_limit: float) -> Report:
+    finding = Finding(
+        "", f"takes more than {time_limit:g} s until it is found out how to call it", _audit_code(thing, spec),
+        "say what it takes with kind= and space=, which saves trials, or give a longer time_limit",
+    )  # fmt: skip
+    return replace(_refused(thing, spec, finding), is_refused=False, is_lost=True)
+
+
+def _refused(thing: Any, spec: str | None, finding: Finding) -> Report:
+    return Report(_name(thing, spec), [replace(finding, check="calling")], ["calling"], is_refused=True)
+
+
+def _name(thing: Any, spec: str | None) -> str:
+    try:
+        return source_of(thing, spec).name
+    except Exception:  # a class that cannot be made again
+        return str(getattr(thing, "__name__", type(thing).__name__))
+
+
+def _audit_code(thing: Any, spec: str | None) -> str:
+    text = repr(spec) if spec is not None else _name(thing, spec)
+    return f"import slopes\nslopes.audit({text})"

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from slopes.loading import describe
 from slopes.notebook import escape, judged, preformatted, table
 
 #: folders of libraries on the way from an exception to the function that called them
@@ -236,16 +237,16 @@ def run(
             report.ran.append(name)
         except Skip as reason_:
             report.skipped[name] = str(reason_)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             _record(error, name, subject, report)
         report.findings += found if not is_once else found and [strongest(found)]
     return report
 
 
-def _record(error: Exception, name: str, subject: Any, report: Report) -> None:
+def _record(error: Exception | SystemExit, name: str, subject: Any, report: Report) -> None:
     """Add a finding for the subject's exception; skip the check for its own."""
     cause = getattr(error, "cause", error)
-    told = f"{type(cause).__name__}: {cause}"
+    told = describe(cause)
     if not _is_of_subject(error):
         report.skipped[name] = f"the check itself failed with {told}"
         return
@@ -260,18 +261,18 @@ def _record(error: Exception, name: str, subject: Any, report: Report) -> None:
         else:
             finding = subject.raised(innermost_frame(error), message, repair)
         report.findings.append(replace(finding, check=name))
-    except Skip as reason_:
+    except Exception as reason_:  # its exception came once, and not again
         report.ran.remove(name)
-        report.skipped[name] = str(reason_)
+        report.skipped[name] = str(reason_) if isinstance(reason_, Skip) else f"it raised {told} once"
 
 
-def _is_of_subject(error: Exception) -> bool:
+def _is_of_subject(error: BaseException) -> bool:
     """Whether the innermost frame outside of libraries belongs to the subject, not to the audit."""
     frame = innermost_frame(error)
     return hasattr(error, "finding") or (frame is not None and not _is_of_audit(Path(frame.filename)))
 
 
-def innermost_frame(error: Exception) -> traceback.FrameSummary | None:
+def innermost_frame(error: BaseException) -> traceback.FrameSummary | None:
     """Innermost frame outside of libraries."""
     standard = Path(traceback.__file__).parent
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

@@ -66,11 +66,19 @@ def role_of(name: str) -> str | None:
     return "target" if words & TARGETS else LETTERS.get(name.lower())
 
 
+def attribute_of(thing: Any, name: str, otherwise: Any = None) -> Any:
+    """Attribute of an object, or else `otherwise`, also where the object's own code raises another error."""
+    try:
+        return getattr(thing, name, otherwise)
+    except Exception:
+        return otherwise
+
+
 def arguments_of(thing: Any) -> Mapping[str, inspect.Parameter] | None:
     """Arguments of a call by name; None if the signature cannot be read."""
     try:
         return inspect.signature(thing.forward if isinstance(thing, torch.nn.Module) else thing).parameters
-    except (TypeError, ValueError):
+    except Exception:
         return None
 
 
@@ -104,7 +112,8 @@ def default_of(thing: Any, name: str) -> Any:
 def reduction_way(thing: Any) -> str | None:
     if "reduction" in keywords(thing):
         return "keyword"
-    return "attribute" if getattr(thing, "reduction", None) in ("mean", "sum", "none") else None
+    held = attribute_of(thing, "reduction")
+    return "attribute" if isinstance(held, str) and held in ("mean", "sum", "none") else None
 
 
 def has_target_first(names: list[str]) -> bool:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from slopes import domains
 from slopes.auditing.rebuilding import constructor_arguments
+from slopes.auditing.signatures import attribute_of
 from slopes.card import Card
 
 COMPILED = ["torch", "torch.nn.functional", "numpy", "scipy.special"]  #: homes of functions that do not name theirs
@@ -73,11 +74,11 @@ def source_of(thing: Any, spec: str | None = None) -> Source:
     called = "()" if isinstance(thing, type) else ""
     if spec is not None and not isinstance(thing, Card):
         return Source(spec, ("import slopes.loading",), f"slopes.loading.find({spec!r}){called}")
-    name = repr(thing) if isinstance(thing, Card) else getattr(thing, "__name__", type(thing).__name__)
+    name = repr(thing) if isinstance(thing, Card) else str(attribute_of(thing, "__name__", type(thing).__name__))
     try:
         lines, expression = _written(thing)
         exec("\n".join([*lines, expression]), {"__name__": __name__})
-    except Exception:
+    except (Exception, SystemExit):
         return Source(name, thing=thing() if called else thing)
     if isinstance(thing, torch.nn.Module):
         name = expression.replace(_written(type(thing))[1], type(thing).__name__, 1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-import io
 import os
-import random
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,29 +22,41 @@ import slopes
 from slopes.auditing.evidence import Script, Unshown, attempt, locate, own_copy, seed_libraries
 from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.growth import Budget, Growth
+from slopes.auditing.process_state import DECISIVE, SETTINGS, Printed, Setting, preserved
 from slopes.auditing.rebuilding import PLAIN, constructor_arguments, rebuilt
 from slopes.auditing.report import NO_GRADIENTS, Finding, Skip
-from slopes.auditing.signatures import keywords
+from slopes.auditing.signatures import attribute_of, keywords
 from slopes.auditing.source import Source, source_of, spell, with_own_modules
 from slopes.card import Card
 from slopes.kinds.spaces import Space
+from slopes.loading import describe
+
+MOST = 1000  #: numbers of a result for each of an argument; more would take all memory
+COMPLEX = "gave complex numbers, of which none is least"
+FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 class SubjectError(Exception):
     """Exception of a subject; `script` makes code that keeps it in the variable `came`."""
 
     def __init__(self, cause: BaseException, script: Callable[[], Script] | None = None) -> None:
-        super().__init__(f"{type(cause).__name__}: {cause}")
+        super().__init__(describe(cause))
         self.cause, self.script = cause, script
 
     def finding(self, message: str, repair: str) -> Finding:
         assert self.script is not None
-        raised = BaseException if not isinstance(self.cause, NotATensor) else object
-        return self.script().finding(message, repair, shows=lambda came: isinstance(came, raised))
+        shows_all = isinstance(self.cause, NotATensor)
+        return self.script().finding(
+            message, repair, shows=lambda came: shows_all or type(came).__name__ == type(self.cause).__name__
+        )
 
 
 class NotATensor(TypeError):
-    """A result that cannot become a tensor."""
+    """A result that cannot become a tensor of real numbers; `shown` is code that shows it of a call."""
+
+    def __init__(self, message: str, shown: str = "type({})") -> None:
+        super().__init__(message)
+        self.shown = shown
 
 
 class Disconnected(Skip):
@@ -75,6 +86,9 @@ class Subject:
         self.oddities: dict[str, str] = {}  #: the first print, and the first result that is no tensor
         self._versions: dict[tuple[str | None, torch.dtype], Any] = {}  #: by reduction and dtype
         self.warned: list[warnings.WarningMessage] = []  #: warnings of the last call
+        self.settings = DECISIVE  #: settings of the process that each call leaves alone
+        self.changed: list[Setting] = []  #: those that the last call would have changed
+        self.changes: list[Setting] = []  #: settings that any call would change
         self.growth: Growth | None = None
         self.budget = Budget()
         self.notes: dict[str, Any] = {}  #: results that one check leaves for later ones
@@ -82,7 +96,7 @@ class Subject:
 
     @property
     def title(self) -> str:
-        return str(getattr(self.thing, "__name__", type(self.thing).__name__))
+        return str(attribute_of(self.thing, "__name__", type(self.thing).__name__))
 
     @property
     def family(self) -> str:
@@ -201,6 +215,13 @@ class Subject:
         asked: dict[str, Any] = {"reduction": reduction, "in_place": in_place, "as_given": as_given}
         return self._tensor(self.raw(*arguments, **asked, **options), arguments)
 
+    def find_changes(self) -> None:
+        """Find the settings of the process that a call changes, so that each later call restores them."""
+        probe = self.like(settings=SETTINGS)
+        probe(*probe.draw())
+        self.changes = probe.changed
+        self.settings = tuple(dict.fromkeys([*DECISIVE, *probe.changed]))
+
     def raw(
         self, *arguments: Tensor, reduction: str | None = None, in_place: bool = False, as_given: bool = False,
         **options: Any,
@@ -278,7 +299,7 @@ class Subject:
 
     def _watched(self, thing: Any, given: list[Any], options: dict[str, Any], arguments: Sequence[Tensor]) -> Any:
         seed_libraries(self.seed)
-        printed = io.StringIO()
+        printed, deepest = Printed(), sys.getrecursionlimit()
         try:
             with (
                 warnings.catch_warnings(record=True) as told,
@@ -287,7 +308,11 @@ class Subject:
             ):
                 warnings.simplefilter("always")
                 self.warned = told
-                return thing(*given, **options)
+                try:
+                    with preserved(self.settings) as self.changed:
+                        return thing(*given, **options)
+                finally:
+                    sys.setrecursionlimit(deepest)  # at once, or else there may be no depth left for a function
         except (Exception, SystemExit) as error:
             raise SubjectError(error, partial(self._raising, error, arguments, options)) from error
         finally:
@@ -295,25 +320,56 @@ class Subject:
                 self.oddities.setdefault("prints", printed.getvalue())
 
     def _tensor(self, came: Any, arguments: Sequence[Tensor]) -> Tensor:
-        if isinstance(came, Tensor):
-            return came
-        if isinstance(came, Mapping) and came:
-            self.oddities.setdefault("type", f"a {type(came).__name__} with the keys {', '.join(map(str, came))}")
-            came = came.get("loss", next(iter(came.values())))
-        elif isinstance(came, (tuple, list)) and came:
-            self.oddities.setdefault("type", f"a {type(came).__name__} of {len(came)}")
-            came = came[0]
-        elif not self.form.numpy:
-            self.oddities.setdefault("type", f"a {type(came).__name__}")
-        if isinstance(came, Tensor):
-            return came
+        try:
+            came = self._loss_in(came)
+            return self._real(came if issubclass(type(came), Tensor) else self._converted(came, arguments), arguments)
+        except NotATensor as wrong:
+            raise SubjectError(wrong, partial(self._raising, wrong, arguments)) from None
+
+    def _loss_in(self, came: Any) -> Any:
+        """Loss in a result, which may be a dict or a tuple."""
+        kind = type(came)  # isinstance would run code of the object
+        try:
+            if issubclass(kind, Mapping) and came:
+                self.oddities.setdefault("type", f"a {kind.__name__} with the keys {', '.join(map(str, came))}")
+                return came.get("loss", next(iter(came.values())))
+            if issubclass(kind, (tuple, list)) and came:
+                self.oddities.setdefault("type", f"a {kind.__name__} of {len(came)}")
+                return came[0]
+        except Exception as error:
+            raise NotATensor(f"gave a {kind.__name__} that raises {describe(error)}") from error
+        if not issubclass(kind, Tensor) and not self.form.numpy:
+            self.oddities.setdefault("type", f"a {kind.__name__}")
+        return came
+
+    def _converted(self, came: Any, arguments: Sequence[Tensor]) -> Tensor:
+        """Tensor of an array or a number; raise NotATensor for other objects."""
+        if issubclass(type(came), np.ndarray):
+            _refuse_if_huge(came.size, arguments, "np.shape({})")
         try:
             if came is None:
                 raise TypeError
+            if np.iscomplexobj(came):
+                raise NotATensor(COMPLEX, "np.asarray({}).dtype")
             return torch.as_tensor(np.asarray(came, dtype=np.float64)).to(self.form.dtype)
-        except (TypeError, ValueError):
-            wrong = NotATensor(f"gave {'nothing' if came is None else f'a {type(came).__name__}'} instead of a tensor")
-            raise SubjectError(wrong, partial(self._raising, wrong, arguments)) from None
+        except NotATensor:
+            raise
+        except Exception as error:  # of whatever the object does when it is looked at
+            kind = "nothing" if came is None else f"a {type(came).__name__}"
+            raise NotATensor(f"gave {kind} instead of a tensor") from error
+
+    def _real(self, came: Tensor, arguments: Sequence[Tensor]) -> Tensor:
+        """Dense tensor of real numbers on the processor; whole numbers take the dtype of the arguments."""
+        if came.is_complex():
+            raise NotATensor(COMPLEX, "{}.dtype")
+        if came.layout is not torch.strided or came.is_quantized or came.is_nested:
+            raise NotATensor("gave a sparse, quantized or nested tensor instead of a dense one", "{}.layout")
+        if came.device.type != "cpu":
+            raise NotATensor(f"gave a tensor on the device {came.device.type} for others on the cpu", "{}.device")
+        _refuse_if_huge(came.numel(), arguments, "{}.shape")
+        if came.dtype in FLOATS:
+            return came
+        return came.to(next((x.dtype for x in arguments if x.is_floating_point()), self.form.dtype))
 
     def total(self, *arguments: Tensor, **options: Any) -> Tensor:
         """Result, summed unless it is one number."""
@@ -428,7 +484,8 @@ class Subject:
         """Code for a call's exception, or for its result that is no tensor."""
         kind = type(error).__name__ if isinstance(error, SystemExit) else "Exception"
         options = {name: torch.as_tensor(x) if isinstance(x, np.ndarray) else x for name, x in (options or {}).items()}
-        return self.script(arguments, attempt(self.call_with(options), kind), "came", given=options)
+        shown = error.shown if isinstance(error, NotATensor) else "{}"
+        return self.script(arguments, attempt(shown.format(self.call_with(options)), kind), "came", given=options)
 
     def spell(self, x: Tensor, grad: bool = False) -> str:
         """Tensor as code (an array for a subject in NumPy)."""
@@ -446,7 +503,7 @@ class Subject:
         line, grad = (self.call, None) if self.form.numpy else (f"{self.call}.sum().backward()", 0)
         with contextlib.suppress(Unshown):
             return self.script(arguments, attempt(line), "came", grad=grad).finding(
-                message, repair, shows=lambda came: f"raised {type(came).__name__}: {came}" == message
+                message, repair, shows=lambda came: f"raised {describe(came)}" == message
             )
         return locate(*self.source.assign(self.variable), frame, message, repair)
 
@@ -466,26 +523,7 @@ def is_own(file: str) -> bool:
     return not any(file.startswith(os.path.dirname(str(package.__file__)) + os.sep) for package in (torch, slopes))
 
 
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Restore random states, default dtype, warnings and modes of torch when the block ends."""
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
-    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-    strict, warn_only = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-    printing = np.get_printoptions()
-    with warnings.catch_warnings(), torch.enable_grad():
-        torch.set_num_threads(1)  # for tensors this small, threads mostly wait for one another
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            torch.set_rng_state(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002
-            random.setstate(states[2])
-            torch.set_default_dtype(dtype)
-            torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-            np.set_printoptions(**printing)
+def _refuse_if_huge(size: int, arguments: Sequence[Tensor], shown: str) -> None:
+    most = max((x.numel() for x in arguments), default=1)
+    if size > MOST * max(most, MOST):
+        raise NotATensor(f"gave {size} numbers for arguments of {most}", shown)

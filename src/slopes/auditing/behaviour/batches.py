@@ -13,6 +13,7 @@ from torch import Tensor
 from slopes.auditing.form import Arguments
 from slopes.auditing.rebuilding import rebuilt
 from slopes.auditing.report import Finding, Skip
+from slopes.auditing.signatures import attribute_of
 from slopes.auditing.subject import Subject, SubjectError
 
 
@@ -54,7 +55,7 @@ def asked(subject: Subject, finding: Finding) -> Finding:
 
 def is_library_loss(subject: Subject) -> bool:
     """Whether it is a loss of torch or slopes.nn, which keep torch's documented conventions."""
-    home = type(subject.thing).__module__ if subject.is_module else getattr(subject.thing, "__module__", "")
+    home = type(subject.thing).__module__ if subject.is_module else attribute_of(subject.thing, "__module__", "")
     return str(home).startswith(("torch.", "slopes.nn"))
 
 
@@ -74,7 +75,7 @@ def counts(subject: Subject, arguments: Arguments) -> dict[str, float]:
 
 
 def _tensors(thing: Any) -> list[Tensor]:
-    held = {**getattr(thing, "__dict__", {}), **getattr(thing, "_buffers", {})}
+    held = {**attribute_of(thing, "__dict__", {}), **attribute_of(thing, "_buffers", {})}
     return [x for x in held.values() if isinstance(x, Tensor)]
 
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script, seed_libraries
 from slopes.auditing.form import Arguments
-from slopes.auditing.report import Finding, about
-from slopes.auditing.signatures import EXTRAS
+from slopes.auditing.report import SEVERITIES, Finding, about
+from slopes.auditing.signatures import EXTRAS, attribute_of
 from slopes.auditing.subject import Subject, SubjectError
 
 ROWS, IMAGES = ((4,), (4, 1)), ((2, 3, 3), (2, 1, 3, 3))  #: a batch, without and with an axis of length 1
@@ -112,7 +112,7 @@ def _in_both_shapes(
 @about("loss", "activation", unless=("inputs_written",), once=True)
 def purity(subject: Subject) -> Iterator[Finding]:
     """Check that a call has no side effects and can be repeated."""
-    for check in (_spoiled, _random, _stateful, _by_mode):
+    for check in (_spoiled, _random, _changed_settings, _stateful, _by_mode):
         yield from check(subject)
 
 
@@ -152,7 +152,7 @@ def _spoiled(subject: Subject) -> Iterator[Finding]:
     if found is None:
         return
     name, arguments, options = found
-    declared = bool(getattr(subject.thing, "inplace", False))
+    declared = bool(attribute_of(subject.thing, "inplace", False))
     if not options:
         arguments = subject.smallest(arguments, lambda given: name in _changed(subject, given, {}))
     copies = "copy()" if subject.form.numpy else "clone()"
@@ -203,6 +203,22 @@ def _random(subject: Subject) -> Iterator[Finding]:
             seed = {"torch": "torch.manual_seed", "numpy": "np.random.seed", "random": "random.seed"}[library]
             subject.notes["seeding"] = [*imports, f"{seed}(0)"]  # so that later code gives the same again
             yield finding
+
+
+def _changed_settings(subject: Subject) -> Iterator[Finding]:
+    if not subject.changes:
+        return
+    worst = min(subject.changes, key=lambda setting: SEVERITIES.index(setting.severity))
+    lines = f"before = {worst.code}", subject.call, f"before == {worst.code}"
+    shown = subject.like(setup=[worst.imported, *subject.setup])
+    yield shown.script(subject.draw_few(), *lines).finding(
+        f"it changes {worst.name}, which is everybody's: {worst.harm}",
+        "leave it to the program that trains, or put it back at the end of the call, as a with block does",
+        worst.severity,
+        came="another after the call than before it",
+        expected="settings of the process left as they are",
+        shows=lambda same: not same,
+    )
 
 
 def _stateful(subject: Subject) -> Iterator[Finding]:

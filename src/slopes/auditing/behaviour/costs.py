@@ -227,7 +227,7 @@ def kept(subject: Subject, arguments: Arguments) -> float | None:
 def _compiled(subject: Subject) -> Iterator[Finding]:
     arguments = subject.draw(dtype=torch.float32)
     read = _Reads()
-    with contextlib.suppress(Exception), read:
+    with contextlib.suppress(Exception, SystemExit), read:
         subject.thing(*subject.placed(arguments))
     if read.line:
         yield from _read_number(subject, arguments, read.line)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import io
 import operator
 import traceback
 import warnings
@@ -80,12 +78,12 @@ def _on_another_device(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _raised(thing: Any, given: list[Any]) -> Exception | None:
+def _raised(thing: Any, given: list[Any]) -> BaseException | None:
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             thing(*given)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return error
     return None
 

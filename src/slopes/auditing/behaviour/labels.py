@@ -16,7 +16,7 @@ from slopes.auditing.behaviour.selection import selections
 from slopes.auditing.evidence import Script, is_lost
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.signatures import SMOOTHING, default_of
+from slopes.auditing.signatures import SMOOTHING, attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
 
 WEIGHTS = ("weight", "class_weight", "class_weights", "weights")
@@ -191,7 +191,7 @@ def _neutral(options: Options) -> Finding | None:
 
 
 def _off(subject: Subject, name: str) -> bool:
-    now = getattr(subject.thing, name, None)
+    now = attribute_of(subject.thing, name)
     default = default_of(subject.thing, name)
     now = default if default is not inspect.Parameter.empty else now
     return now is None or (isinstance(now, (int, float)) and now == 0)

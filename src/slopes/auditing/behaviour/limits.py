@@ -14,7 +14,7 @@ from torch import Tensor
 from slopes.auditing.behaviour.common import MEASURE, cost, hard, print_cost, skip_on_refusal
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.signatures import SMOOTHING, default_of
+from slopes.auditing.signatures import SMOOTHING, attribute_of, default_of
 from slopes.auditing.subject import Subject
 
 CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -329,7 +329,7 @@ def _smoothed(subject: Subject) -> Iterator[Finding]:
         raise Skip("it is no loss of rows of logits")
     others = ("epsilon", "eps", "alpha") if "smooth" in subject.title.lower() else ()
     found = setting(subject, *SMOOTHING, *others)
-    if found is None or isinstance(getattr(subject.thing, "weight", None), Tensor):
+    if found is None or isinstance(attribute_of(subject.thing, "weight"), Tensor):
         raise Skip("no smoothing was found among its parameters, or it weighs classes")
     plain = subject.tuned(**{found[0]: 0.0})
     base = cost(plain, *_certain(plain, 0.5))

@@ -20,7 +20,7 @@ from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.rebuilding import constructor_arguments, rebuilt
 from slopes.auditing.report import Finding, Skip, about
-from slopes.auditing.signatures import EXTRAS, default_of
+from slopes.auditing.signatures import EXTRAS, attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
 
 #: Names of options that choose how to compute or report, and leave the values alone.
@@ -89,7 +89,7 @@ def _options(subject: Subject) -> Iterator[Option]:
 
 def _may_be_idle(thing: Any, name: str) -> bool:
     """Whether its name, its documentation or another method than the call's gives an option another purpose."""
-    places = (thing, getattr(type(thing), "__init__", None), getattr(thing, "forward", None), type(thing))
+    places = (thing, getattr(type(thing), "__init__", None), attribute_of(thing, "forward"), type(thing))
     documented = "\n".join(inspect.getdoc(x) or "" for x in places if x is not None)
     about = re.search(rf"\b{re.escape(name)}\b *:.{{0,300}}", documented, re.DOTALL)
     of_speed = about is not None and SPEED.search(about[0]) is not None

@@ -27,7 +27,7 @@ from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import NO_GRADIENTS, Finding, Skip, about
-from slopes.auditing.signatures import default_of
+from slopes.auditing.signatures import attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
 
 PARTS_OF = (
@@ -312,7 +312,7 @@ def accumulation(subject: Subject) -> Iterator[Finding]:
 
 def _fixed_size(subject: Subject) -> Finding | None:
     for name in SIZES:
-        held = getattr(subject.thing, name, None)
+        held = attribute_of(subject.thing, name)
         size = held if type(held) is int else default_of(subject.thing, name)
         if type(size) is not int:
             continue

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Skip
-from slopes.auditing.signatures import EXTRAS, default_of
+from slopes.auditing.signatures import EXTRAS, attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
 
 
@@ -124,7 +124,7 @@ def _ignored(subject: Subject, arguments: Arguments) -> Selection | None:
     """Selection by ignore_index; −100 if the call gives it."""
     if len(arguments) != 2 or arguments[1].is_floating_point():
         return None
-    label = getattr(subject.thing, "ignore_index", default_of(subject.thing, "ignore_index"))
+    label = attribute_of(subject.thing, "ignore_index", default_of(subject.thing, "ignore_index"))
     given = label is None
     if label is inspect.Parameter.empty or not (given or type(label) is int):
         return None

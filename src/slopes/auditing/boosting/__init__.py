@@ -14,10 +14,11 @@ import numpy as np
 from slopes.auditing.boosting.checks import CHECKS, Trial
 from slopes.auditing.boosting.derivatives import trial_batches
 from slopes.auditing.boosting.objective import Objective, adapted
-from slopes.auditing.discovery import subject_of
+from slopes.auditing.discovery import make_instance, subject_of
 from slopes.auditing.form import Declared
 from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.auditing.report import Finding, Report, run
+from slopes.auditing.signatures import attribute_of
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import Subject, SubjectError
 
@@ -32,9 +33,9 @@ def examine_objective(
     predictions. Without `against`, the Hessian is compared with the gradient only.
     """
     framework = FRAMEWORKS[declared["kind"]]
-    thing = given() if isinstance(given, type) else given
+    thing = make_instance(given, spec) if isinstance(given, type) else given
     methods = framework.methods
-    if not (any(hasattr(thing, method) for method in methods) if methods else callable(thing)):
+    if not (any(attribute_of(thing, method) is not None for method in methods) if methods else callable(thing)):
         due = f"an object with {' or '.join(methods)}" if methods else "a function"
         raise TypeError(f"audit takes {due} for {framework.name}, got {type(thing).__name__}")
     loss = None if against is None else loss_of(against, declared, seed)

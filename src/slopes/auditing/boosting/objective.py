@@ -18,8 +18,9 @@ from slopes.auditing.boosting.derivatives import Batch, Derivatives, Numbers
 from slopes.auditing.evidence import Script, attempt, locate
 from slopes.auditing.frameworks import Framework
 from slopes.auditing.report import Finding
-from slopes.auditing.signatures import arguments_of
+from slopes.auditing.signatures import arguments_of, attribute_of
 from slopes.auditing.source import Source
+from slopes.loading import describe
 
 #: stand-in for XGBoost's DMatrix and LightGBM's Dataset
 DATA = """\
@@ -142,10 +143,11 @@ class Objective:
         script = self._script(batch, attempt(self._call(batch)), "print(came)")
         return script.finding(message, repair)
 
-    def failure(self, batch: Batch, error: Exception, repair: str, when: str = "") -> Finding:
+    def failure(self, batch: Batch, error: BaseException, repair: str, when: str = "") -> Finding:
         """Finding about a call that raises, or gives no derivatives."""
         if not isinstance(error, Unusable):
-            return self.raising(batch, f"raises {type(error).__name__}{when}: {error}", repair)
+            kind, _, message = describe(error).partition(": ")
+            return self.raising(batch, f"raises {kind}{when}: {message}", repair)
         unpack = [] if "result" in error.shown else [self.interface.unpack]
         script = self._script(batch, f"result = {self._call(batch)}", *unpack, f"print({error.shown})")
         return script.finding(f"{error}{when}", repair, **error.claim)
@@ -157,19 +159,19 @@ def _is_pair(result: Any) -> bool:
 
 def adapted(
     thing: Any, framework: Framework, source: Source, batches: Sequence[Batch]
-) -> tuple[Objective, Batch, Exception | None]:
+) -> tuple[Objective, Batch, BaseException | None]:
     """(the objective in the first call that gives derivatives, the batch, None), or a failing call and its error."""
     native = [NATIVE, DATA_FIRST]
     interfaces = [*native, SKLEARN] if asks_for_data(thing) else [SKLEARN, *native]
     if framework.methods:
-        interfaces = [RANGE if hasattr(thing, "calc_ders_range") else MULTI]
+        interfaces = [RANGE if attribute_of(thing, "calc_ders_range") is not None else MULTI]
     made = Objective(thing, framework, source, interfaces[0])
-    failures: list[tuple[Objective, Batch, Exception]] = []
+    failures: list[tuple[Objective, Batch, BaseException]] = []
     for batch, interface in product(batches, interfaces):
         objective = replace(made, interface=interface)
         try:
             objective(batch)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failures.append((objective, batch, error))
         else:
             return objective, batch, None
@@ -181,7 +183,7 @@ def asks_for_data(thing: Any) -> bool:
     try:
         if "get_label" in inspect.getsource(thing):
             return True
-    except (OSError, TypeError):
+    except Exception:  # no source, or an object that raises when it is looked at
         pass
     names = [*(arguments_of(thing) or ())]
     return "dtrain" in names[:2] or (len(names) > 1 and "data" in names[1].lower())

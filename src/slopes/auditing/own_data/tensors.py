@@ -12,6 +12,7 @@ from slopes.auditing.evidence import attempt, is_lost
 from slopes.auditing.form import Arguments
 from slopes.auditing.own_data.prediction import finding
 from slopes.auditing.report import Finding
+from slopes.auditing.signatures import attribute_of
 from slopes.auditing.subject import Subject, SubjectError
 
 ENOUGH = 16  #: number of entries that do not all lie in [0, 1] by chance
@@ -79,7 +80,7 @@ def _classes(subject: Subject, prediction: Tensor) -> int:
 
 
 def _ignored_label(subject: Subject) -> int:
-    label = getattr(subject.thing, "ignore_index", None)
+    label = attribute_of(subject.thing, "ignore_index")
     return label if type(label) is int else -100
 
 
