@@ -105,10 +105,12 @@ def _load(source: str) -> Callable[..., None]:
             function = machine_code.load(machine_code.MachineCode.from_bytes(path.read_bytes()))
             os.utime(path)
             return function
-    from slopes.kernels.compiling.emitting import emit
+    from slopes.kernels.compiling.emitting import emit, optimizing_for_host
 
     try:
-        code = emit(_compile(source.replace("**OPTIONS", "no_cpython_wrapper=True, **OPTIONS"), name), name)
+        with optimizing_for_host():
+            compiled = _compile(source.replace("**OPTIONS", "no_cpython_wrapper=True, **OPTIONS"), name)
+        code = emit(compiled, name)
         function = machine_code.load(code)
     except machine_code.CodeError:  # it calls a library that only Numba has loaded
         return _compile(source, name)  # type: ignore[no-any-return]

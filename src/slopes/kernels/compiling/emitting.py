@@ -7,12 +7,15 @@ releases the GIL.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
 from llvmlite import binding, ir
 from numba.core import types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 
 from slopes.kernels.compiling.machine_code import CodeError, MachineCode, make_target_machine
 
@@ -28,6 +31,18 @@ MEMORY_DATA, MEMORY_SIZE, MEMORY_INFO = 24, 32, 48
 BYTE, WORD, LONG, VOID = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.VoidType()
 POINTER = BYTE.as_pointer()
 NULL = POINTER(None)
+
+
+@contextmanager
+def optimizing_for_host() -> Iterator[None]:
+    """Let Numba optimise for the machine that code is emitted for, and nothing else compile meanwhile."""
+    generator = cpu_target.target_context.codegen()
+    with global_compiler_lock:
+        theirs, generator._tm = generator._tm, make_target_machine()
+        try:
+            yield
+        finally:
+            generator._tm = theirs
 
 
 def emit(dispatcher: Any, name: str) -> MachineCode:
