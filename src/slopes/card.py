@@ -77,12 +77,13 @@ class Card:
         self.definition = definition
         self.same_as = {library: Peer.of(stated) for library, stated in (same_as or {}).items()}
         self.papers = papers
-        try:
-            self.claims = Claims(**claims)
-        except TypeError:
-            known = [field.name for field in fields(Claims)]
-            unknown = ", ".join(name for name in claims if name not in known)
-            raise TypeError(f"{body.__name__}: no check can refute {unknown}; claims are {', '.join(known)}") from None
+        unknown = claims.keys() - {field.name for field in fields(Claims)}
+        if unknown:
+            raise TypeError(
+                f"{body.__name__}: no check can refute {', '.join(name for name in claims if name in unknown)}; claims "
+                f"are {', '.join(field.name for field in fields(Claims))}"
+            )
+        self.claims = Claims(**claims)
         self.bound = {}
         self.slope_body = None
         self._root: Card = self
@@ -91,23 +92,27 @@ class Card:
         self.name = self.__name__ = body.__name__
         self.__qualname__, self.__module__ = body.__qualname__, body.__module__
         signature = inspect.signature(body, eval_str=True)
-        self.parameters = {
-            name: Parameter(parameter.default, _domain(parameter.annotation))
-            for name, parameter in signature.parameters.items()
-            if parameter.kind is parameter.KEYWORD_ONLY
-        }
-        positional = len(signature.parameters) - len(self.parameters)
-        if positional != len(self._arguments):
-            wanted = ", ".join(self._arguments)
-            raise TypeError(f"{self.name}: the body must take ({wanted}) and then parameters after *, got {signature}")
-        for name, parameter in self.parameters.items():
-            if parameter.default is inspect.Parameter.empty:
-                raise TypeError(f"{self.name}: parameter {name} needs a default")
-            self._check(name, parameter.default)
+        self.parameters = self._read_parameters(signature)
         self._settings({})  # raises if defaults do not fit one another
         noisy = [name for name, parameter in self.parameters.items() if isinstance(parameter.domain, Noise)]
         self.noise = noisy[0] if noisy else None
         self.call_signature = self._signature(signature)
+
+    def _read_parameters(self, signature: inspect.Signature) -> dict[str, Parameter]:
+        parameters = {
+            name: Parameter(parameter.default, _domain(parameter.annotation))
+            for name, parameter in signature.parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
+        if len(signature.parameters) - len(parameters) != len(self._arguments):
+            wanted = ", ".join(self._arguments)
+            raise TypeError(f"{self.name}: the body must take ({wanted}) and then parameters after *, got {signature}")
+        for name, (default, domain) in parameters.items():
+            if default is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}: parameter {name} needs a default")
+            if domain is not None:
+                domain.check(self.name, name, default)
+        return parameters
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         return body if self.noise is None else _with_keywords(body, generator=(None, Any))

@@ -422,9 +422,7 @@ def accuracy(
         from slopes.accuracy import measure
     out = out or ("docs/accuracy.md" if update else None)
     page = _page_to_update(str(out), cards, against) if update else None
-    # now, not in minutes
-    if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
-        raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")
+    _check_place(out)
     libraries = [] if against is None else _split("--against", against)
     with _complaining(LookupError, ImportError):
         result = measure(cards, against=libraries, workers=workers, progress=_print_progress)
@@ -432,6 +430,12 @@ def accuracy(
         out = None  # the page stays as it is
     _report_accuracy(result, out, page, as_json)
     return 0 if result.ok else 1
+
+
+def _check_place(out: str | None) -> None:
+    """Refuse a file that cannot be written, before minutes have passed."""
+    if out is not None and (os.path.isdir(out) or not os.path.isdir(os.path.dirname(out) or ".")):
+        raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")
 
 
 def _print_progress(done: int, total: int, name: str) -> None:
@@ -545,6 +549,16 @@ def _spelled(option: str) -> str:
     return f"--{option.replace('_', '-')}"
 
 
+def _read_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `slopes.compare` from the options that were given."""
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    for each in OPTIONS:
+        told = each.metadata["on_command_line"]
+        if each.name in given and told is not None and told.kind in READERS:
+            given[each.name] = READERS[told.kind](_spelled(each.name), given[each.name])
+    return given
+
+
 @main.command()
 @click.argument("model", required=False, metavar="[MODEL")
 @click.argument("data", required=False, metavar="[DATA]]")
@@ -566,15 +580,11 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
       slopes compare cnn mnist5k --losses cross_entropy,my_losses.py:my_loss --out results
       slopes compare my_models.py:Model houses.csv --target price --baseline silu,mse
     """
-    given = {name: value for name, value in options.items() if value is not None and value is not False}
     with _complaining(ImportError):
         from slopes.comparing.api import NEEDED
 
         require("slopes compare", *NEEDED)
-    for each in OPTIONS:
-        told = each.metadata["on_command_line"]
-        if each.name in given and told is not None and told.kind in READERS:
-            given[each.name] = READERS[told.kind](_spelled(each.name), given[each.name])
+    given = _read_options(options)
     with _complaining(ImportError):
         from slopes.comparing import StudyError
         from slopes.comparing import compare as study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any, Literal
 
 from slopes.constants import Constant
@@ -61,17 +62,21 @@ def docstring(card: Any) -> str:
     for name, parameter in call.parameters.items():
         default = "" if parameter.default is parameter.empty else f"; by default {parameter.default!r}"
         arguments[name] = _argument(card, name) + default
-    members = {name: getattr(type(card), name) for name in dir(type(card)) if not name.startswith("_")}
-    members = {name: member for name, member in members.items() if inspect.getdoc(member) and name not in INTERNAL}
-    first = {name: (inspect.getdoc(member) or "").partition("\n")[0] for name, member in members.items()}
     parts = [
         f"{card.__name__}{bare}",
         inspect.cleandoc(card.body.__doc__ or ""),
         _section("Arguments", arguments),
-        _section("Methods", {name: first[name] for name, member in members.items() if callable(member)}),
-        _section("Attributes", {name: first[name] for name, member in members.items() if isinstance(member, property)}),
+        _section("Methods", _first_lines(type(card), callable)),
+        _section("Attributes", _first_lines(type(card), lambda member: isinstance(member, property))),
     ]
     return "\n\n".join(filter(None, parts))
+
+
+def _first_lines(kind: type, belongs: Callable[[Any], bool]) -> dict[str, str]:
+    """First line of the docstring of each public member that belongs."""
+    members = {name: getattr(kind, name) for name in dir(kind) if not name.startswith("_") and name not in INTERNAL}
+    first = {name: (inspect.getdoc(member) or "").partition("\n")[0] for name, member in members.items()}
+    return {name: line for name, line in first.items() if line and belongs(members[name])}
 
 
 def _annotation(domain: Domain) -> Any:

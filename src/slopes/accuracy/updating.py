@@ -61,9 +61,10 @@ def _merge(old: str, new: str, names: Sequence[str], order: Sequence[str]) -> st
     """Section with new rows for `names` and old ones for others; "" without rows."""
     before, after = _rows(old), _rows(new)
     is_summary = "second derivative" in next(iter(before), {})
-    peers = {_name(row): row for row in before if is_summary and _name(row) in names}
-    kept = [row for row in before if _name(row) not in names]
-    rows = [row for row in kept + [{**peers.get(_name(row), {}), **row} for row in after] if _name(row) in order]
+    peers = {_name(row): row for row in before} if is_summary else {}
+    rows = [row for row in before if _name(row) not in names]
+    rows += [peers.get(_name(row), {}) | row for row in after]
+    rows = [row for row in rows if _name(row) in order]
     if not rows:
         return ""
     rows.sort(key=lambda row: ("ulp" in row and row["result"] == "second derivative", order.index(_name(row))))

@@ -61,14 +61,19 @@ def _code(value: Any, modules: set[str]) -> str | None:
     if isinstance(value, partial):
         return _code_of_partial(value, modules)
     if isinstance(value, nn.Module):
-        text = (
-            name_function(value) if isinstance(value, nn.modules.loss._Loss) else repr(value)
-        )  # its repr has no settings
-        is_simple = _is_of_torch(type(value)) and not value.state_dict() and not re.search(r"\n|…", text)
-        modules |= {"torch"} if is_simple else set()
-        return f"torch.nn.{text}{'' if text.endswith(')') else '()'}" if is_simple else None
+        return _code_of_module(value, modules)
     is_named = isinstance(value, Card) or inspect.isclass(value) or inspect.isroutine(value)
     return _code_of_name(value, modules) if is_named else None
+
+
+def _code_of_module(value: Any, modules: set[str]) -> str | None:
+    from torch import nn
+
+    text = name_function(value) if isinstance(value, nn.modules.loss._Loss) else repr(value)  # it has no settings
+    if not _is_of_torch(type(value)) or value.state_dict() or re.search(r"\n|…", text):
+        return None
+    modules.add("torch")
+    return f"torch.nn.{text}{'' if text.endswith(')') else '()'}"
 
 
 def _code_of_partial(value: partial[Any], modules: set[str]) -> str | None:

@@ -74,6 +74,10 @@ def _gradients(found: Measurements) -> Iterator[Finding]:
     if cut and any(weights.gradient > 0 for weights in found.weights):
         repair = "look for detach, no_grad or numpy behind it, or freeze it by requires_grad_(False)"
         yield Finding("detached", cut[0], "no gradient comes back to it" + _others(cut), repair)
+    yield from _far_gradients(found)
+
+
+def _far_gradients(found: Measurements) -> Iterator[Finding]:
     # Where outputs fade or grow on the way, gradients by weights stay level, but not those by outputs.
     for rows in (found.weights, found.layers):
         change = ratio([row.gradient for row in rows])
@@ -107,15 +111,18 @@ def _updates(found: Measurements) -> Iterator[Finding]:
         yield Finding(
             "update", kept[0], "a step leaves its weights as they are" + _others(kept, "and those of"), repair
         )
-    faded = any(finding.kind == "vanishing" for finding in _gradients(found))  # then that finding is enough
     most = JUMP if found.steps is None else LEAP
-    fast = [
-        weights for weights in found.weights if most < weights.update < math.inf
-    ]  # weights of 0 compare with nothing
-    slow = [w for w in found.weights if 0 < w.fastest < CREEP and w.gradient > PUSH * w.norm and not faded]
+    fast = [w for w in found.weights if most < w.update < math.inf]  # weights of 0 compare with nothing
     if fast:
         what = f"a step changes its weights by {percent(fast[0].update)} of their norm" + _others(fast, "and those of")
         yield Finding("update", fast[0].name, what, "lower the learning rate")
+    yield from _slow_updates(found)
+
+
+def _slow_updates(found: Measurements) -> Iterator[Finding]:
+    if any(finding.kind == "vanishing" for finding in _gradients(found)):  # that finding is enough
+        return
+    slow = [w for w in found.weights if 0 < w.fastest < CREEP and w.gradient > PUSH * w.norm]
     if slow:
         what = f"a step changes its weights by {slow[0].update:.0e} of their norm" + _others(slow, "and those of")
         yield Finding("update", slow[0].name, what, "raise the learning rate")

@@ -98,9 +98,7 @@ def _run_loss_kernel(
     is_checked: bool, weight: Any = None, mask: Any = None, divisor: Any = None,
 ) -> tuple[Any, Any] | None:  # fmt: skip
     x = arrays[0]
-    if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
-        return None
-    if x.size < LARGE or not x.dtype.isnative or reduction not in ("mean", "sum", "none"):
+    if not _are_suitable(arrays, reduction):
         return None
     from slopes.kernels import TraceError
 
@@ -125,6 +123,13 @@ def _run_loss_kernel(
     except TraceError:
         return None
     return values, gradient
+
+
+def _are_suitable(arrays: tuple[Any, ...], reduction: str) -> bool:
+    """Whether the arguments are large arrays of one shape, and the reduction has a name."""
+    x = arrays[0]
+    are_alike = all(type(a) is np.ndarray and a.shape == x.shape for a in arrays)
+    return are_alike and x.size >= LARGE and x.dtype.isnative and reduction in ("mean", "sum", "none")
 
 
 def _count(x: Array, reduction: str, weight: Any, mask: Any, divisor: Any) -> tuple[Array | None, float | None] | None:
@@ -153,9 +158,7 @@ def _run_region_kernel(
     has_gradient: bool, card: Any, reduction: str, arrays: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, Any] | None:
     x, target = arrays
-    if not all(type(a) is np.ndarray and a.shape == x.shape for a in arrays):
-        return None
-    if x.size < LARGE or x.dtype not in (np.float32, np.float64) or reduction not in ("mean", "sum", "none"):
+    if not _are_suitable(arrays, reduction) or x.dtype not in (np.float32, np.float64):
         return None
     from slopes.kernels.regions import find_region_kernel
 

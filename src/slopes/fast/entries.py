@@ -137,21 +137,26 @@ def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFun
     compiled = _compile(card, parameters, x) if x.is_cpu and x.numel() >= LARGE else None
     if x.is_cpu and card.body.__module__.startswith("slopes.activations."):
         name = card.body.__name__
-        own = own_function(name, settings, x.dtype)
-        if own is not None and (compiled is None or x.numel() < own[1]):
-            function.own = own[0]
+        own, most = own_function(name, settings, x.dtype) or (None, 0)  # its entries, if a kernel is faster beyond
+        if own is not None and (compiled is None or x.numel() < most):
+            function.own = own
             return function
-        if compiled is None and x.dtype is torch.float32 and name in FORMS:
-            short = FORMS[name](**settings)
-            if short is not None:
-                function.value, function.pull = short
-                function.in_double = plain_range(name, settings)
+        if compiled is None and x.dtype is torch.float32:
+            _shorten(function, name, settings)
     if compiled is None:
         return function if x.dtype in DTYPES else None
     function.value, function.pull = compiled.value, compiled.pull
     if x.numel() <= KEPT and x.dtype in DTYPES:
         function.value_and_slope = compiled.value_and_slope
     return function
+
+
+def _shorten(function: PlainFunction, name: str, settings: dict[str, Any]) -> None:
+    """Compute by the card's short form, if any."""
+    short = FORMS[name](**settings) if name in FORMS else None
+    if short is not None:
+        function.value, function.pull = short
+        function.in_double = plain_range(name, settings)
 
 
 def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
@@ -217,8 +222,7 @@ def run_loss(
     given = entries, weight, mask, divisor
     if not is_plain(x):
         return _run_widened_loss(card, reduction, tensors, parameters, is_checked, given)
-    counting = None if not entries and weight is None and mask is None and divisor is None else given
-    result: Tensor | None
+    counting = given if entries or any(thing is not None for thing in given[1:]) else None
     if x.numel() >= LARGE_FOR_A_LOSS and x.is_cpu:
         others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
         result = _run_large_loss(card, reduction, (x, *others), parameters, is_checked, counting)
@@ -226,13 +230,14 @@ def run_loss(
             return result
     if is_checked or counting is not None or not x.numel() or not _are_alike(x, others):
         return None
-    plain = card.cache.get((x.dtype, x.is_cpu, reduction, parameters))
-    plain = plain or _find_loss(card, reduction, parameters, x)
-    if plain is None:
-        return None
+    plain = _find_loss(card, reduction, parameters, x)
+    return None if plain is None else _run_plain_loss(plain, x, others)
+
+
+def _run_plain_loss(plain: PlainLoss, x: Tensor, others: Sequence[Tensor]) -> Tensor | None:
     try:
         if plain.short is not None and plain.short_slope is None and x.numel() <= SMALL:
-            result = plain.short(x, *others, reduction)
+            result: Tensor | None = plain.short(x, *others, plain.reduction)
             if result is not None:
                 return result
         if x.requires_grad and torch.is_grad_enabled():
@@ -394,9 +399,7 @@ def _make_loss(card: Any, reduction: str, parameters: dict[str, Any], x: Tensor)
 
 def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor) -> Tensor | None:
     x = tensors[0]
-    if len(tensors) > 1 or not is_plain(x) or not x.is_cpu or x.numel() < LARGE or not x.is_contiguous():
-        return None
-    if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2 or x.is_neg():
+    if len(tensors) > 1 or not _suits_gates(x) or not -x.ndim <= axis < x.ndim or x.shape[axis] % 2:
         return None
     from slopes.kernels.programs import is_ours
     from slopes.kernels.tensors import gates
@@ -413,6 +416,10 @@ def run_gate(card: Any, axis: int, parameters: dict[str, Any], *tensors: Tensor)
         if is_ours(card):
             keep(card, key, gate)
     return _apply_gate(gate, x) if wants_gradient else gate.value(x)
+
+
+def _suits_gates(x: Tensor) -> bool:
+    return is_plain(x) and x.is_cpu and x.numel() >= LARGE and x.is_contiguous() and not x.is_neg()
 
 
 def run_map(card: Any, x: Tensor, axis: int) -> Tensor | None:

@@ -56,6 +56,10 @@ def _is_constant_like(target: Any, x: Tensor) -> bool:
     return target.layout is torch.strided and not (torch.is_grad_enabled() and target.requires_grad)
 
 
+def _has_no_gaps(x: Tensor) -> bool:
+    return is_plain(x) and x.is_contiguous() and not x.is_neg()
+
+
 def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options: dict[str, Any]) -> Tensor | None:
     x, target = tensors
     if not is_plain(x) or not x.is_cpu or x.numel() < LARGE_FOR_A_LOSS or reduction not in ("mean", "sum", "none"):
@@ -63,8 +67,7 @@ def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options:
     if not _is_constant_like(target, x):
         return None
     target = target if target.is_floating_point() else target.to(x.dtype)
-    wants_gradient = torch.is_grad_enabled() and x.requires_grad
-    if not all(is_plain(t) and t.dtype is x.dtype and t.is_contiguous() and not t.is_neg() for t in (x, target)):
+    if not all(_has_no_gaps(t) and t.dtype is x.dtype for t in (x, target)):
         return None
     from slopes.kernels.regions import find_region_kernel
 
@@ -72,7 +75,7 @@ def run_regions(card: Any, reduction: str, tensors: tuple[Tensor, ...], options:
     if found is None:
         return None
     regions = _Regions(card, reduction, options, *found)
-    if not wants_gradient:
+    if not (torch.is_grad_enabled() and x.requires_grad):
         return regions.value(None, x, target)
     try:
         return apply_compiled_loss(regions, x, target)

@@ -166,9 +166,9 @@ def run_loss_of_labels(
 
     None if a label may be ignored or is no class, or if entries of x must be checked, as probabilities are.
     """
-    if not is_plain(x) or not x.is_cpu or x.ndim != 2 or x.numel() < FEWEST or reduction not in ("mean", "sum"):
+    if not _is_matrix(x) or reduction not in ("mean", "sum") or not _are_classes(labels, x):
         return None
-    if not _are_classes(labels, x) or (ignored is not None and 0 <= ignored < x.shape[1]):
+    if ignored is not None and 0 <= ignored < x.shape[1]:
         return None
     if x.numel() < LARGE and x.dtype is torch.float32 and not parameters and _is_cross_entropy(card):
         result = nll_of_labels(x, labels, reduction, -100, False)
@@ -180,6 +180,10 @@ def run_loss_of_labels(
         keep(card, key, _find_label_kernel(card, dict(parameters), x, has_slope))
     kernel = card.cache[key]
     return None if kernel is None else compute_loss(kernel, _reduction_of_rows(len(x), reduction, x.dtype), x, labels)
+
+
+def _is_matrix(x: Tensor) -> bool:
+    return is_plain(x) and x.is_cpu and x.ndim == 2 and x.numel() >= FEWEST
 
 
 def _are_classes(labels: Any, x: Tensor) -> bool:

@@ -77,8 +77,7 @@ def find_region_kernel(
     """
     options = {"axis": -1, "mode": "multiclass", "over": "sample", **options}
     axis, mode, over = (options.pop(name) for name in ("axis", "mode", "over"))
-    is_usual = mode == "multilabel" and over == "sample" and not any(name in card.kind.options for name in options)
-    if not is_usual or any(getattr(card.kind, special) for special in ("ranked", "scores", "joint")):
+    if mode != "multilabel" or over != "sample" or not _is_usual(card, options):
         return None
     if len(shape) < 3 or type(axis) is not int or axis not in (1, 1 - len(shape)):
         return None
@@ -97,6 +96,12 @@ def find_region_kernel(
     except TraceError:
         return None
     return kernel, (shape[0] * shape[1], pixels)
+
+
+def _is_usual(card: Loss, options: Mapping[str, Any]) -> bool:
+    """Whether regions are rows of sums, and no option changes the rows."""
+    is_special = any(getattr(card.kind, special) for special in ("ranked", "scores", "joint"))
+    return not is_special and not any(name in card.kind.options for name in options)
 
 
 def compile_usual(card: Loss, dtype: str) -> int:

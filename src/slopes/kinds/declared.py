@@ -108,18 +108,23 @@ def _replaced(drawn: Arguments, places: Mapping[int, Any]) -> Arguments:
 
 def _varied(rng: np.random.Generator, x: Any, like: Any, role: Role) -> Any:
     """The rows with noise of half the example's spread, inside the bounds that the example keeps."""
-    if not role.varies or x.dtype.kind != "f" or (not role.is_learned and bool((like == np.round(like)).all())):
+    if not role.varies or x.dtype.kind != "f" or (not role.is_learned and (like == np.round(like)).all()):
         return x
+    is_given = not role.is_learned  # and its numbers may tell its space
     noise = rng.standard_normal(x.shape)
     if role.space.is_log_probability:
         moved = x + noise
-        rows = bool(x.ndim) and np.allclose(np.exp(like).sum(-1), 1, atol=1e-3)
-        return moved - np.log(np.exp(moved).sum(-1, keepdims=True)) if rows else np.minimum(moved, 0.0)
-    if role.space.is_probability or (not role.is_learned and like.min() >= 0 and like.max() <= 1):
+        if not _sums_to_1(np.exp(like)):
+            return np.minimum(moved, 0.0)
+        return moved - np.log(np.exp(moved).sum(-1, keepdims=True))
+    if role.space.is_probability or (is_given and like.min() >= 0 and like.max() <= 1):
         odds = np.clip(x, 1e-6, 1 - 1e-6) / (1 - np.clip(x, 1e-6, 1 - 1e-6)) * np.exp(noise)
         moved = odds / (1 + odds)
-        rows = bool(x.ndim) and x.shape[-1] > 1 and np.allclose(like.sum(-1), 1, atol=1e-3)
-        return moved / moved.sum(-1, keepdims=True) if rows else moved
-    if role.space.is_positive or (not role.is_learned and like.min() >= 0):
+        return moved / moved.sum(-1, keepdims=True) if _sums_to_1(like) and like.shape[-1] > 1 else moved
+    if role.space.is_positive or (is_given and like.min() >= 0):
         return x * np.exp(0.5 * noise)
     return x + 0.5 * (float(like.std()) or 1.0) * noise
+
+
+def _sums_to_1(rows: Any) -> bool:
+    return bool(rows.ndim) and np.allclose(rows.sum(-1), 1, atol=1e-3)

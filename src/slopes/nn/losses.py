@@ -169,12 +169,16 @@ def _variances(self: Any, card: Any, input: Any, target: Any, var: Any) -> Any:
     dtype = composed(input, target, var)
     if var.shape == input.shape[:-1] and input.ndim:
         var = var.unsqueeze(-1)
-    if var.shape != input.shape:
-        unlike = [size for size, wanted in zip(var.shape, input.shape, strict=False) if size != wanted]
-        if var.ndim != input.ndim or unlike != [1]:  # PyTorch broadcasts a single axis
-            return None
+    if var.shape != input.shape and not _has_one_axis_of_1(var, input):
+        return None
     held = torch.where(var < self.eps, var.detach().clamp(min=self.eps) + (var - var.detach()), var)
     return reduced(self, values_of(card, settings, input, target, held.expand(input.shape)), input, dtype=dtype)
+
+
+def _has_one_axis_of_1(var: Tensor, input: Tensor) -> bool:
+    """Whether a single axis is to be broadcast, which PyTorch does."""
+    unlike = [size for size, wanted in zip(var.shape, input.shape, strict=False) if size != wanted]
+    return var.ndim == input.ndim and unlike == [1]
 
 
 def _binary(self: Any, card: Any, input: Any, target: Any) -> Any:
@@ -272,27 +276,30 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
     """A loss of rows, with classes on axis 1, for labels or, if it may smooth, probabilities."""
     is_usual = isinstance(input, Tensor) and self.weight is None and not getattr(self, "label_smoothing", 0)
     is_large = fast.has_many_entries(input)
+    result = None
     if is_usual and is_large:
         result = fast.run_loss_of_labels(card, self.reduction, input, target, (), self.ignore_index)
-        if result is not None:
-            return result
+    if result is not None:
+        return result
     kernel = _kernel_of_rows(self, card, input, target) if is_large else None
     if kernel is None and is_usual and _known(self):
         result = fast.run_nll(input, target, self.reduction, self.ignore_index, card is CARDS["nll"])
-        if result is not None:
-            return result
+    if result is not None:
+        return result
+    return _loss_of_classes(self, card, kernel, input, target)
+
+
+def _loss_of_classes(self: Any, card: Any, kernel: Any, input: Any, target: Any) -> Any:
     fit = _known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim and input.numel()
-    return _loss_of_classes(self, card, kernel, input, target) if fit else None
-
-
-def _loss_of_classes(self: Any, card: Any, kernel: Any, input: Tensor, target: Tensor) -> Any:
+    if not fit:
+        return None
     axis = min(1, input.ndim - 1)
     rows = with_contiguous_gradient(input).movedim(axis, -1)
     smoothing = getattr(self, "label_smoothing", None)
     labelled = target.dtype in (torch.int64, torch.uint8) and target.shape == rows.shape[:-1]
     soft = smoothing is not None and self.ignore_index < 0 and target.shape == input.shape and fits(input, target)
-    refused = not 0 <= (smoothing or 0) <= 1 or (self.weight is not None and self.weight.shape != rows.shape[-1:])
-    if refused or not (labelled or soft):
+    refused = self.weight is not None and self.weight.shape != rows.shape[-1:]
+    if refused or not 0 <= (smoothing or 0) <= 1 or not (labelled or soft):
         return None
     if labelled:
         return _loss_of_labels(self, card, kernel, rows, target, input, smoothing)

@@ -107,13 +107,10 @@ def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
     for r in range(HEIGHT):
         line = [(f"{scale.get(r, ''):>{GUTTER - 2}} {'┤' if r in scale else '│'}", "dim")]
         for c in range(columns):
-            if owner[r, c] >= 0:
-                line.append((characters[r, c], COLOURS[owner[r, c] % len(COLOURS)]))
-            else:
-                line.append(("┄" if r == zero else " ", "dim"))
-        named = names.get(r, -1)
-        name = f" {labels[named]}"[:margin] if named >= 0 else ""
-        line.append((name.ljust(margin), COLOURS[named % len(COLOURS)] if named >= 0 else ""))
+            empty = "┄" if r == zero else " "
+            line.append((characters[r, c], _colour(owner[r, c])) if owner[r, c] >= 0 else (empty, "dim"))
+        named = names.get(r)
+        line.append((" " * margin, "") if named is None else _name(labels[named], margin, named))
         # One piece per run of a style: a style per cell would be ten times the text.
         runs = groupby(line, key=itemgetter(1))
         lines.append([("".join(text for text, _ in run), style) for style, run in runs])
@@ -123,6 +120,14 @@ def draw(panel: Panel, width: int) -> list[list[tuple[str, str]]]:
     lines.append([(f"{'':{GUTTER - 1}}└{'─' * columns}".ljust(width), "dim")])
     lines.append([(f"{'':{GUTTER}}{ticks}".ljust(width)[:width], "dim")])
     return lines
+
+
+def _colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
+
+
+def _name(label: str, margin: int, index: int) -> tuple[str, str]:
+    return f" {label}"[:margin].ljust(margin), _colour(index)
 
 
 def _dot_of(y: float, low: float, high: float) -> int:

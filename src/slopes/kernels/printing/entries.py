@@ -54,11 +54,9 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
     """
     names = [f"{name}_out" for name, _ in program.outputs]
     arrays = [name for name in program.inputs if name not in scalars]
-    kinds = {line.text: line.dtype for line in program.lines if line.operation == "input"}
-    signature = [kinds[name] + ("" if name in scalars else "[::1]") for name in program.inputs]
-    signature += [f"{program.lines[place].dtype}[::1]" for _, place in program.outputs]
-    parameters = [f"{name}_{'number' if name in scalars else 'in'}" for name in program.inputs]
-    first, listed = f"{arrays[0]}_in", [*parameters, *names]
+    inputs = list_inputs(program, scalars)
+    signature = [*inputs.values(), *(f"{program.lines[place].dtype}[::1]" for _, place in program.outputs)]
+    first, listed = f"{arrays[0]}_in", [*inputs, *names]
     function = partial(FUNCTION.format, signature=", ".join(signature), parameters=", ".join(listed))
     header = IMPORTS.format(title=title)
     start = ENTRIES.format(first=first)
@@ -72,6 +70,16 @@ def print_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> s
     return text + function(name="kernel") + _indent(_choice(program, first, given), 4)
 
 
+def list_inputs(program: Program, scalars: Sequence[str]) -> dict[str, str]:
+    """Numba's types of a kernel's inputs, by their names in its source."""
+    kinds = {line.text: line.dtype for line in program.lines if line.operation == "input"}
+    are_numbers = {name: name in scalars for name in program.inputs}
+    return {
+        f"{name}_number" if is_number else f"{name}_in": kinds[name] if is_number else f"{kinds[name]}[::1]"
+        for name, is_number in are_numbers.items()
+    }
+
+
 def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near: bool = False) -> list[str]:
     body = _statements(program, arrays, set(range(len(program.lines))), is_near)
     return body + [
@@ -82,10 +90,7 @@ def _loop(program: Program, arrays: Sequence[str], names: Sequence[str], is_near
 def _choice(program: Program, first: str, given: str) -> list[str]:
     """Call `near` for blocks where all angles are near 0."""
     turning = [line for line in program.lines if line.operation in PERIODIC]
-    needed = {place for line in turning for place in line.arguments}
-    for place in reversed(range(len(program.lines))):
-        if place in needed:
-            needed.update(program.lines[place].arguments)
+    needed = _needed_for(program, turning)
     lines = (program.lines[place] for place in sorted(needed))
     arrays = [line.text for line in lines if line.operation == "input" and line.per != "call"]
     angles = dict.fromkeys(_angle(program, line) for line in turning)
@@ -103,6 +108,15 @@ def _choice(program: Program, first: str, given: str) -> list[str]:
         "    else:",
         f"        everywhere({given})",
     ]
+
+
+def _needed_for(program: Program, lines: Sequence[Line]) -> set[int]:
+    """Places of all that the lines are computed from."""
+    needed = {place for line in lines for place in line.arguments}
+    for place in reversed(range(len(program.lines))):
+        if place in needed:
+            needed.update(program.lines[place].arguments)
+    return needed
 
 
 def _angle(program: Program, line: Line) -> tuple[str, str]:

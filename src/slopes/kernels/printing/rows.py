@@ -322,8 +322,7 @@ class _Rows:
         sums = {place: self.program.lines[place].arguments[0] for place in self.sums.get(stage, ())}
         if not sums:
             return
-        entries = {place: self.special_entry(term) for place, term in sums.items()}
-        special = {place: entry for place, entry in entries.items() if entry and entry[2] in self.kept}
+        special = self.special_sums(sums)
         plain = {place: term for place, term in sums.items() if place not in special}
         kinds = {self.program.name(place): _kind(self.program.lines[place]) for place in sums}
         for name in kinds:
@@ -339,6 +338,11 @@ class _Rows:
             self.write(f"{name} = {kind}({name}_sum)", 2)
         self.known |= sums.keys()
         self._slice_rows(start)
+
+    def special_sums(self, sums: dict[int, int]) -> dict[int, tuple[int, int, int]]:
+        """Special entries of the sums that have one in a row that is kept."""
+        entries = {place: self.special_entry(term) for place, term in sums.items()}
+        return {place: entry for place, entry in entries.items() if entry and entry[2] in self.kept}
 
     def sum_entries(self, stage: int, sums: dict[int, int], lacking: list[int]) -> None:
         """Sum a block, and fill the arrays of lines that other sums lack."""

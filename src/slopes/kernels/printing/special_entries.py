@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -185,20 +186,43 @@ def _simplify(operation: str, operands: list[Operand]) -> Operand | None:
     """The result, if it is a number or an operand."""
     if operands and operation in _COMPUTE and not any(isinstance(x, Traced) for x in operands):
         return _COMPUTE[operation](*operands)  # type: ignore[no-any-return]
-    match operation, operands:
-        case "where", [condition, a, b] if not isinstance(condition, Traced):
-            return a if condition else b
-        case (("and" | "or"), [a, b]) if isinstance(a, bool) or isinstance(b, bool):
-            known, other = (a, b) if isinstance(a, bool) else (b, a)
-            return known if known == (operation == "or") else other
-        case "multiply", [a, b] if _is(a, 0) or _is(b, 0):
-            return 0.0
-        case "multiply", [a, b] if _is(a, 1) or _is(b, 1):
-            return b if _is(a, 1) else a
-        case "divide", [a, b] if _is(b, 1) or _is(a, 0):
-            return a
-        case "add", [a, b] if _is(a, 0) or _is(b, 0):
-            return b if _is(a, 0) else a
-        case "subtract", [a, b] if _is(b, 0):
-            return a
-    return None
+    return _SIMPLER[operation](*operands) if operation in _SIMPLER else None
+
+
+def _choice(condition: Operand, a: Operand, b: Operand) -> Operand | None:
+    if isinstance(condition, Traced):
+        return None
+    return a if condition else b
+
+
+def _junction(a: Operand, b: Operand, deciding: bool) -> Operand | None:
+    if not isinstance(a, bool):
+        a, b = b, a
+    if not isinstance(a, bool):
+        return None
+    return a if a == deciding else b
+
+
+def _product(a: Operand, b: Operand) -> Operand | None:
+    if _is(a, 0) or _is(b, 0):
+        return 0.0
+    if _is(a, 1):
+        return b
+    return a if _is(b, 1) else None
+
+
+def _sum(a: Operand, b: Operand) -> Operand | None:
+    if _is(a, 0):
+        return b
+    return a if _is(b, 0) else None
+
+
+_SIMPLER: dict[str, Callable[..., Operand | None]] = {
+    "where": _choice,
+    "and": partial(_junction, deciding=False),
+    "or": partial(_junction, deciding=True),
+    "multiply": _product,
+    "divide": lambda a, b: a if _is(b, 1) or _is(a, 0) else None,
+    "add": _sum,
+    "subtract": lambda a, b: a if _is(b, 0) else None,
+}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slopes.kernels.printing.entries import print_kernel
+from slopes.kernels.printing.entries import list_inputs, print_kernel
 from slopes.readings.program import Program
 
 BLOCK = 2**10  #: terms in the fastest cache
@@ -27,11 +27,9 @@ def kernel({parameters}):
 
 def print_summing_kernel(program: Program, title: str, scalars: Sequence[str], sums: Sequence[str]) -> str:
     """Source of a kernel as by `print_kernel`; a last array of float64 gets the `sums`, which have no other."""
-    kinds = {line.text: line.dtype for line in program.lines if line.operation == "input"}
-    inputs = {f"{name}_{'number' if name in scalars else 'in'}": kinds[name] for name in program.inputs}
+    inputs = list_inputs(program, scalars)
     outputs = {f"{name}_out": program.lines[place].dtype for name, place in program.outputs if name not in sums}
-    signature = [kind + "[::1]" * name.endswith("_in") for name, kind in inputs.items()]
-    signature += [f"{kind}[::1]" for kind in (*outputs.values(), "float64")]
+    signature = [*inputs.values(), *(f"{kind}[::1]" for kind in (*outputs.values(), "float64"))]
     first = next(name for name in inputs if name.endswith("_in"))
     given = [name if name.endswith("_number") else f"{name}[start:stop]" for name in inputs]
     given += [f"{name}_terms" if name in sums else f"{name}_out[start:stop]" for name, _ in program.outputs]
