@@ -823,6 +823,26 @@ def test_several_threads_ask_for_a_kernel_at_once(tmp_path, monkeypatch):
         np.testing.assert_array_equal(result, results[0])
 
 
+def compiled_loop():
+    """LLVM's code for a loop that adds arrays."""
+    numba = pytest.importorskip("numba")
+
+    @numba.njit("void(float32[::1], float32[::1])")
+    def loop(x, result):
+        for i in range(x.size):
+            result[i] += x[i]
+
+    return loop.inspect_llvm(loop.signatures[0])
+
+
+@pytest.mark.skipif("-prefer-256-bit" not in machine_code.describe_cpu(), reason="LLVM itself chooses the registers")
+def test_kernels_alone_use_registers_of_512_bits():
+    before = compiled_loop()
+    with emitting.optimizing_for_host():
+        ours = compiled_loop()
+    assert ["<16 x float>" in text for text in (before, ours, compiled_loop())] == [False, True, False]
+
+
 def test_without_numba_all_is_as_ever():
     script = """
 import sys

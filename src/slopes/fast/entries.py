@@ -134,16 +134,15 @@ def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFun
     if slope is None:
         return None
     function = PlainFunction(body, slope if x.dtype in DTYPES else lambda x: slope(x.float()), x.dtype)
-    compiled = _compile(card, parameters, x) if x.is_cpu and x.numel() >= LARGE else None
-    if x.is_cpu and card.body.__module__.startswith("slopes.activations."):
-        name = card.body.__name__
-        own, most = own_function(name, settings, x.dtype) or (None, 0)  # its entries, if a kernel is faster beyond
-        if own is not None and (compiled is None or x.numel() < most):
-            function.own = own
-            return function
-        if compiled is None and x.dtype is torch.float32:
-            _shorten(function, name, settings)
+    compiled = _compile(card, parameters, x)
+    name, is_ours = card.body.__name__, x.is_cpu and card.body.__module__.startswith("slopes.activations.")
+    own = own_function(name, settings, x.dtype) if is_ours else None
+    if own is not None and (compiled is None or x.numel() < own[1]):
+        function.own = own[0]
+        return function
     if compiled is None:
+        if is_ours and x.dtype is torch.float32:
+            _shorten(function, name, settings)
         return function if x.dtype in DTYPES else None
     function.value, function.pull = compiled.value, compiled.pull
     if x.numel() <= KEPT and x.dtype in DTYPES:
@@ -163,7 +162,8 @@ def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
     from slopes.kernels.programs import are_worthwhile
     from slopes.kernels.tensors import activations
 
-    return activations.find(card, parameters, x.dtype) if are_worthwhile(card, x.numel()) else None
+    size = x.numel() if x.is_cpu else 0
+    return activations.find(card, parameters, x.dtype) if size >= LARGE and are_worthwhile(card, size) else None
 
 
 EXACT = 2**24  #: float32 holds every integer up to this
@@ -222,22 +222,20 @@ def run_loss(
     given = entries, weight, mask, divisor
     if not is_plain(x):
         return _run_widened_loss(card, reduction, tensors, parameters, is_checked, given)
-    counting = given if entries or any(thing is not None for thing in given[1:]) else None
+    counting = None if not entries and weight is mask is divisor is None else given
+    result: Tensor | None
     if x.numel() >= LARGE_FOR_A_LOSS and x.is_cpu:
-        others = [other.to(x.dtype) if _is_whole(other) else other for other in others]
-        result = _run_large_loss(card, reduction, (x, *others), parameters, is_checked, counting)
+        result = _run_large_loss(card, reduction, tensors, parameters, is_checked, counting)
         if result is not None:
             return result
     if is_checked or counting is not None or not x.numel() or not _are_alike(x, others):
         return None
-    plain = _find_loss(card, reduction, parameters, x)
-    return None if plain is None else _run_plain_loss(plain, x, others)
-
-
-def _run_plain_loss(plain: PlainLoss, x: Tensor, others: Sequence[Tensor]) -> Tensor | None:
+    plain = card.cache.get((x.dtype, x.is_cpu, reduction, parameters)) or _find_loss(card, reduction, parameters, x)
+    if plain is None:
+        return None
     try:
         if plain.short is not None and plain.short_slope is None and x.numel() <= SMALL:
-            result: Tensor | None = plain.short(x, *others, plain.reduction)
+            result = plain.short(x, *others, reduction)
             if result is not None:
                 return result
         if x.requires_grad and torch.is_grad_enabled():
@@ -266,7 +264,9 @@ def _run_large_loss(
     card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...], is_checked: bool,
     counting: Counting | None,
 ) -> Tensor | None:  # fmt: skip
-    x, *others = tensors
+    x = tensors[0]
+    others = [other.to(x.dtype) if _is_whole(other) else other for other in tensors[1:]]
+    tensors = (x, *others)
     if counting is not None:
         entries, weight, mask, divisor = counting
         if not _are_alike(x, [*others, *entries.values(), *(() if weight is None else (weight,))]):

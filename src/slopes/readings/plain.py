@@ -34,21 +34,14 @@ def is_plain(x: Tensor, dtypes: tuple[torch.dtype, ...] = DTYPES, may_autocast: 
         and (x.is_cpu or x.is_cuda)
         and x.layout is torch.strided
         and not x.is_nested
-        and (may_autocast or x.dtype in DTYPES or not _C._is_any_autocast_enabled())
-        and _is_eager()
-        and not functorch.is_functorch_wrapped_tensor(x)  # it outlives its transform
-        and not functorch.is_legacy_batchedtensor(x)  # a gradient with is_grads_batched
-    )
-
-
-def _is_eager() -> bool:
-    """Whether no mode or transform is active, and nothing is traced."""
-    return (
-        forward_ad._current_level < 0
+        and forward_ad._current_level < 0
         and not _C._len_torch_dispatch_stack()
         and (not _C._is_torch_function_mode_enabled() or _is_only_watched())
+        and (may_autocast or x.dtype in DTYPES or not _C._is_any_autocast_enabled())
         and not _C._is_tracing()
         and functorch.peek_interpreter_stack() is None
+        and not functorch.is_functorch_wrapped_tensor(x)  # it outlives its transform
+        and not functorch.is_legacy_batchedtensor(x)  # a gradient with is_grads_batched
     )
 
 
