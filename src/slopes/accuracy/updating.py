@@ -60,11 +60,7 @@ def _split(page: str) -> tuple[str, dict[str, str]]:
 def _merge(old: str, new: str, names: Sequence[str], order: Sequence[str]) -> str:
     """Section with new rows for `names` and old ones for others; "" without rows."""
     before, after = _rows(old), _rows(new)
-    is_summary = "second derivative" in next(iter(before), {})
-    peers = {_name(row): row for row in before} if is_summary else {}
-    rows = [row for row in before if _name(row) not in names]
-    rows += [peers.get(_name(row), {}) | row for row in after]
-    rows = [row for row in rows if _name(row) in order]
+    rows = [row for row in _merged(before, after, names) if _name(row) in order]
     if not rows:
         return ""
     rows.sort(key=lambda row: ("ulp" in row and row["result"] == "second derivative", order.index(_name(row))))
@@ -72,6 +68,13 @@ def _merge(old: str, new: str, names: Sequence[str], order: Sequence[str]) -> st
     shown = ["" if heading.isdigit() else heading for heading in headings]
     table = table_lines(shown, [[row.get(heading, "") for heading in headings] for row in rows])
     return "\n".join([(old or new).partition("\n|")[0], *table, ""])
+
+
+def _merged(before: list[Row], after: list[Row], names: Sequence[str]) -> list[Row]:
+    """Rows of other names, and the new ones; of a summary with the figures of peers."""
+    is_summary = "second derivative" in next(iter(before), {})
+    peers = {_name(row): row for row in before} if is_summary else {}
+    return [row for row in before if _name(row) not in names] + [peers.get(_name(row), {}) | row for row in after]
 
 
 def _rows(section: str) -> list[Row]:

@@ -70,9 +70,13 @@ def _layouts(kind: Kind) -> Iterator[list[Form]]:
     elif kind.rowwise:
         yield [Form(kind=kind, shape=shape) for shape in (ROWS_2, (2, 3, 4), (4,))]
     else:
-        shapes = PLAIN[:1] if kind.is_margin else PLAIN
-        yield [Form(kind=kind, shape=shape) for shape in shapes]
-        if kind.tells_yes_or_no or kind.is_margin:
-            yield [Form(kind=kind, shape=shape, target="whole") for shape in shapes[:3]]
+        yield from _layouts_of_entries(kind)
     if kind.arguments[-1].space.is_sign and not kind.is_margin:
         yield [Form(kind=kind, shape=ROWS_2 if kind.rowwise else shape, target="zero_one") for shape in PLAIN[:3]]
+
+
+def _layouts_of_entries(kind: Kind) -> Iterator[list[Form]]:
+    shapes = PLAIN[:1] if kind.is_margin else PLAIN
+    yield [Form(kind=kind, shape=shape) for shape in shapes]
+    if kind.tells_yes_or_no or kind.is_margin:
+        yield [Form(kind=kind, shape=shape, target="whole") for shape in shapes[:3]]

@@ -81,7 +81,7 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
         return _of_example(thing, declared, make)
     if _is_activation(names, declared, make):
         return _of_activation(make)
-    if names is not None and len([name for name in names if name not in EXTRAS]) > 3:
+    if names is not None and len(set(names) - set(EXTRAS)) > 3:
         raise TypeError(
             f"audit: takes {len(names)} arguments ({', '.join(names)}), and losses of more than three are not known; "
             "give example=(tensor, ...), one for each, or bind some with functools.partial"
@@ -89,6 +89,11 @@ def _find(thing: Any, declared: Declared, make: Callable[[Form], Subject]) -> Fo
     known = _known(thing) if declared.kind is None else None
     if known is not None:
         return _shaped(known, thing, declared, make)
+    return _fitting(thing, names, declared, make)
+
+
+def _fitting(thing: Any, names: list[str] | None, declared: Declared, make: Callable[[Form], Subject]) -> Form:
+    """The candidate that fits best; not sure if it is a guess."""
     title = str(attribute_of(thing, "__name__", type(thing).__name__))
     named = None if declared.kind else suggested(names or [], title)
     told = has_roles(names or [])

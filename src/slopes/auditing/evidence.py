@@ -86,10 +86,7 @@ class Shown:
     def __format__(self, digits: str) -> str:
         value = self.value
         if hasattr(value, "tolist") and value.ndim:
-            entries = value.reshape(-1).tolist()
-            lost = [x for x in entries if isinstance(x, float) and not math.isfinite(x)]
-            shown = [format(Shown(x, self.digits), digits) for x in (lost or entries)[:3]]
-            return shown[0] if len(entries) == 1 else f"({', '.join(shown)}{', …' * (len(entries) > len(shown))})"
+            return self._format_entries(value.reshape(-1).tolist(), digits)
         if hasattr(value, "item"):
             value = value.item()
         if hasattr(value, "_mpf_"):
@@ -101,6 +98,11 @@ class Shown:
         if isinstance(value, BaseException):
             return (str(value).splitlines() or [type(value).__name__])[0]
         return f"a {value.__name__}" if isinstance(value, type) else str(value).removeprefix("torch.")
+
+    def _format_entries(self, entries: list[Any], digits: str) -> str:
+        lost = [x for x in entries if isinstance(x, float) and not math.isfinite(x)]
+        shown = [format(Shown(x, self.digits), digits) for x in (lost or entries)[:3]]
+        return shown[0] if len(entries) == 1 else f"({', '.join(shown)}{', …' * (len(entries) > len(shown))})"
 
 
 def own_copy(thing: Any) -> Any:

@@ -131,17 +131,22 @@ class Form:
         if place and self.target == "squeezed":  # without axis 1
             x = x.squeeze(1)
         if place and x.dtype.kind == "f":
-            if self.target == "whole":
-                x = np.round(x).astype(np.int64)
-            if self.target == "lists":  # indices of the present classes, then −1
-                x = np.sort(np.where(x == 1, np.arange(self.classes), self.classes), -1)
-                x = np.where(x == self.classes, -1, x).astype(np.int64)
+            x = self._counted(x)
         if self.target == "zero_one" and self.spaces[place].is_sign:
             x = (x + 1) / 2
         laid = torch.from_numpy(np.ascontiguousarray(x))
         if laid.dtype is torch.bool:
             return laid
         return laid.to(dtype or self.dtype) if laid.is_floating_point() else laid.long()
+
+    def _counted(self, target: Any) -> Any:
+        """The target in integers, if these are its layout."""
+        if self.target == "whole":
+            return np.round(target).astype(np.int64)
+        if self.target == "lists":  # indices of the present classes, then −1
+            listed = np.sort(np.where(target == 1, np.arange(self.classes), self.classes), -1)
+            return np.where(listed == self.classes, -1, listed).astype(np.int64)
+        return target
 
     def canonical(self, place: int, x: Tensor) -> Any:
         """Argument in the layout of `examples`; lists of classes stay as they are."""

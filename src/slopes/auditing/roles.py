@@ -24,17 +24,11 @@ def example_kind(example: Any, roles: Any, signature: Sequence[str] | None) -> t
     names = list(example) if isinstance(example, Mapping) else signature
     chosen = _roles(tensors, roles, names)
     if names is None or len(names) != len(tensors):
-        names = [f"{role}_{place}" if chosen.count(role) > 1 else role for place, role in enumerate(chosen, start=1)]
-    for name in names:
-        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-            raise ValueError(f"audit: a name in example must be a Python identifier, got {shown(name)}")
+        names = _names_of(chosen)
+    _check_names(names)
     first = next((place for place, role in enumerate(chosen) if ROLES[role].is_learned), 0)
-    if any(not x.ndim for x in tensors) or len({len(x) for x in tensors}) > 1 or not len(tensors[0]):
-        shapes = ", ".join(f"{name} {x.shape}" for name, x in zip(names, tensors, strict=True))
-        raise ValueError(
-            f"audit: each tensor of example needs one row per sample, got {shapes}; hand constants over by call="
-        )
-    order = [first, *(place for place in range(len(tensors)) if place != first)]
+    _check_rows(names, tensors)
+    order = sorted(range(len(tensors)), key=lambda place: place != first)
     arguments = tuple(
         Argument(names[p], ROLES[chosen[p]].space, row=tensors[p].ndim == tensors[first].ndim) for p in order
     )
@@ -42,6 +36,25 @@ def example_kind(example: Any, roles: Any, signature: Sequence[str] | None) -> t
     return ExampleKind(
         "declared", arguments, rowwise=True, batch=batch, roles=tuple(chosen[p] for p in order)
     ), first  # fmt: skip
+
+
+def _names_of(roles: Sequence[str]) -> list[str]:
+    return [f"{role}_{place}" if roles.count(role) > 1 else role for place, role in enumerate(roles, start=1)]
+
+
+def _check_names(names: Sequence[Any]) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+            raise ValueError(f"audit: a name in example must be a Python identifier, got {shown(name)}")
+
+
+def _check_rows(names: Sequence[str], tensors: Sequence[Any]) -> None:
+    counts = {len(x) if x.ndim else 0 for x in tensors}
+    if len(counts) > 1 or 0 in counts:
+        shapes = ", ".join(f"{name} {x.shape}" for name, x in zip(names, tensors, strict=True))
+        raise ValueError(
+            f"audit: each tensor of example needs one row per sample, got {shapes}; hand constants over by call="
+        )
 
 
 def _listed(example: Any) -> Sequence[Any]:

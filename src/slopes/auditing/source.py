@@ -11,7 +11,7 @@ import inspect
 import linecache
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
@@ -91,13 +91,10 @@ def _written(thing: Any) -> tuple[list[str], str]:
     if thing is None or type(thing) in (bool, int, float, str):
         return [], spell(thing)
     if isinstance(thing, tuple):
-        parts = [_written(part) for part in thing]
-        return [line for lines, _ in parts for line in lines], f"({''.join(f'{x}, ' for _, x in parts)})"
+        lines, expressions = _parts(("", part) for part in thing)
+        return lines, f"({''.join(f'{expression}, ' for expression in expressions)})"
     if isinstance(thing, Tensor):
-        if type(thing) is not Tensor or thing.numel() > 64 or thing.requires_grad:
-            raise Unwritable
-        dtype = "" if thing.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={thing.dtype}"
-        return ["import torch"], f"torch.tensor({spell(thing)}{dtype})"
+        return _of_tensor(thing)
     if isinstance(thing, ModuleType):
         return [f"import {thing.__name__}"], thing.__name__
     if isinstance(thing, Card):
@@ -111,8 +108,18 @@ def _written(thing: Any) -> tuple[list[str], str]:
     home = importable(thing)
     if home is not None:
         return [f"from {home} import {thing.__name__}"], thing.__name__
-    if not isinstance(thing, (FunctionType, type)):
-        return _of_instance(thing)
+    return _of_code(thing) if isinstance(thing, (FunctionType, type)) else _of_instance(thing)
+
+
+def _of_tensor(x: Tensor) -> tuple[list[str], str]:
+    if type(x) is not Tensor or x.numel() > 64 or x.requires_grad:
+        raise Unwritable
+    dtype = "" if x.dtype in (torch.float32, torch.int64, torch.bool) else f", dtype={x.dtype}"
+    return ["import torch"], f"torch.tensor({spell(x)}{dtype})"
+
+
+def _of_code(thing: Any) -> tuple[list[str], str]:
+    """Code of a function or class that cannot be imported: its file's name, or its definition."""
     if thing.__module__.startswith(LOADED) and "<" not in thing.__qualname__:
         spec = f"{sys.modules[thing.__module__].__file__}:{thing.__qualname__}"
         return ["import slopes.loading"], f"slopes.loading.find({spec!r})"
@@ -121,8 +128,14 @@ def _written(thing: Any) -> tuple[list[str], str]:
 
 def _call(function: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[str], str]:
     """(lines, a function and its arguments, separated by commas)."""
-    parts = [("", *_written(x)) for x in (function, *given)] + [(f"{name}=", *_written(x)) for name, x in named.items()]
-    return [line for _, lines, _ in parts for line in lines], ", ".join(name + text for name, _, text in parts)
+    lines, texts = _parts([("", x) for x in (function, *given)] + [(f"{name}=", x) for name, x in named.items()])
+    return lines, ", ".join(texts)
+
+
+def _parts(things: Iterable[tuple[str, Any]]) -> tuple[list[str], list[str]]:
+    """(lines of all, expressions) for objects, each with the text before it."""
+    parts = [(name, *_written(thing)) for name, thing in things]
+    return [line for _, lines, _ in parts for line in lines], [name + text for name, _, text in parts]
 
 
 def _of_card(card: Card) -> tuple[list[str], str]:

@@ -108,23 +108,38 @@ def _replaced(drawn: Arguments, places: Mapping[int, Any]) -> Arguments:
 
 def _varied(rng: np.random.Generator, x: Any, like: Any, role: Role) -> Any:
     """The rows with noise of half the example's spread, inside the bounds that the example keeps."""
-    if not role.varies or x.dtype.kind != "f" or (not role.is_learned and (like == np.round(like)).all()):
-        return x
     is_given = not role.is_learned  # and its numbers may tell its space
+    if not role.varies or x.dtype.kind != "f" or (is_given and _is_whole(like)):
+        return x
     noise = rng.standard_normal(x.shape)
     if role.space.is_log_probability:
         moved = x + noise
-        if not _sums_to_1(np.exp(like)):
-            return np.minimum(moved, 0.0)
-        return moved - np.log(np.exp(moved).sum(-1, keepdims=True))
-    if role.space.is_probability or (is_given and like.min() >= 0 and like.max() <= 1):
-        odds = np.clip(x, 1e-6, 1 - 1e-6) / (1 - np.clip(x, 1e-6, 1 - 1e-6)) * np.exp(noise)
-        moved = odds / (1 + odds)
-        return moved / moved.sum(-1, keepdims=True) if _sums_to_1(like) and like.shape[-1] > 1 else moved
-    if role.space.is_positive or (is_given and like.min() >= 0):
+        has_rows = _has_rows(np.exp(like))
+        return moved - np.log(np.exp(moved).sum(-1, keepdims=True)) if has_rows else np.minimum(moved, 0.0)
+    if role.space.is_probability or (is_given and _lies_in(like, 0, 1)):
+        moved = _with_odds(x, np.exp(noise))
+        return moved / moved.sum(-1, keepdims=True) if _has_rows(like) else moved
+    if role.space.is_positive or (is_given and _lies_in(like, 0, np.inf)):
         return x * np.exp(0.5 * noise)
-    return x + 0.5 * (float(like.std()) or 1.0) * noise
+    spread = float(like.std()) or 1.0
+    return x + 0.5 * spread * noise
 
 
-def _sums_to_1(rows: Any) -> bool:
-    return bool(rows.ndim) and np.allclose(rows.sum(-1), 1, atol=1e-3)
+def _with_odds(probabilities: Any, factor: Any) -> Any:
+    """Probabilities whose odds are multiplied by a factor."""
+    held = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    odds = held / (1 - held) * factor
+    return odds / (1 + odds)
+
+
+def _is_whole(numbers: Any) -> bool:
+    return bool((numbers == np.round(numbers)).all())
+
+
+def _lies_in(numbers: Any, low: float, high: float) -> bool:
+    return bool(numbers.min() >= low and numbers.max() <= high)
+
+
+def _has_rows(chances: Any) -> bool:
+    """Whether rows sum to 1."""
+    return bool(chances.ndim) and chances.shape[-1] > 1 and np.allclose(chances.sum(-1), 1, atol=1e-3)

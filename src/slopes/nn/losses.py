@@ -290,19 +290,21 @@ def _classes(self: Any, card: Any, input: Any, target: Any) -> Any:
 
 
 def _loss_of_classes(self: Any, card: Any, kernel: Any, input: Any, target: Any) -> Any:
-    fit = _known(self) and fits(input, self.weight) and isinstance(target, Tensor) and input.ndim and input.numel()
-    if not fit:
+    if not _known(self) or not fits(input, self.weight) or not isinstance(target, Tensor):
+        return None
+    if not input.ndim or not input.numel():
         return None
     axis = min(1, input.ndim - 1)
     rows = with_contiguous_gradient(input).movedim(axis, -1)
-    smoothing = getattr(self, "label_smoothing", None)
-    labelled = target.dtype in (torch.int64, torch.uint8) and target.shape == rows.shape[:-1]
-    soft = smoothing is not None and self.ignore_index < 0 and target.shape == input.shape and fits(input, target)
-    refused = self.weight is not None and self.weight.shape != rows.shape[-1:]
-    if refused or not 0 <= (smoothing or 0) <= 1 or not (labelled or soft):
+    smoothing: float | None = getattr(self, "label_smoothing", None)
+    if self.weight is not None and self.weight.shape != rows.shape[-1:]:
         return None
-    if labelled:
+    if not 0 <= (smoothing or 0.0) <= 1:
+        return None
+    if target.dtype in (torch.int64, torch.uint8) and target.shape == rows.shape[:-1]:
         return _loss_of_labels(self, card, kernel, rows, target, input, smoothing)
+    if smoothing is None or self.ignore_index >= 0 or target.shape != input.shape or not fits(input, target):
+        return None
     return _loss_of_rows(self, card, kernel, rows, _smooth(self, target.movedim(axis, -1), rows, smoothing), input)
 
 

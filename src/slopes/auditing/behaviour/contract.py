@@ -53,9 +53,7 @@ Case = tuple[str, Arguments, list[Arguments], Options]
 def _mismatched(subject: Subject, seed: int) -> Iterator[Case]:
     form, kind = subject.form, subject.form.kind
     assert kind is not None
-    if kind.takes_labels and form.target == "as drawn" and len(form.shape) == 2:
-        prediction, labels = subject.draw(seed, rows=4)
-        yield "target", (prediction, labels[:, None]), [(prediction, labels)], ({}, {})
+    yield from _mismatched_labels(subject, seed)
     if form.target == "squeezed" or (kind.rowwise and not kind.tells_yes_or_no):
         return
     narrow, wide = IMAGES if len(form.shape) > 2 else ROWS
@@ -68,6 +66,13 @@ def _mismatched(subject: Subject, seed: int) -> Iterator[Case]:
             mixed = [x.reshape(own if i == place else others) for i, x in enumerate(arguments)]
             yield name, tuple(mixed), one_shape, ({}, {})
     yield from _mismatched_options(subject, *one_shape)
+
+
+def _mismatched_labels(subject: Subject, seed: int) -> Iterator[Case]:
+    form, kind = subject.form, subject.form.kind
+    if kind is not None and kind.takes_labels and form.target == "as drawn" and len(form.shape) == 2:
+        prediction, labels = subject.draw(seed, rows=4)
+        yield "target", (prediction, labels[:, None]), [(prediction, labels)], ({}, {})
 
 
 def _mismatched_options(subject: Subject, narrow: Arguments, wide: Arguments) -> Iterator[Case]:

@@ -21,15 +21,10 @@ def direction(subject: Subject) -> Iterator[Finding]:
     if kind.compares_logits:
         yield from _not_least(subject)
         return
-    pairs = list(subject.ordered())
-    if not pairs:
-        raise Skip("what is right is not known for its kind")
-    turned = [pair for pair in pairs if _falls(subject, *pair[1:])]
-    # Rows may be compared up to a scale, or with each other.
-    strict = not kind.batched and (not kind.rowwise or subject.space.tells_probability)
-    if not turned or (not strict and len(turned) < len(pairs)):
+    turned = _turned(subject)
+    if turned is None:
         return
-    what, better, worse = turned[0]
+    what, better, worse = turned
     count = len(better)
     both = subject.smallest((*better, *worse), lambda given: _falls(subject, given[:count], given[count:]))
     better, worse = both[:count], both[count:]
@@ -42,6 +37,19 @@ def direction(subject: Subject) -> Iterator[Finding]:
         expected="less where it is right",
         shows=lambda right, wrong: right.sum() > wrong.sum(),
     )
+
+
+def _turned(subject: Subject) -> tuple[str, Arguments, Arguments] | None:
+    """A pair of right and wrong arguments of which the right ones cost more."""
+    pairs = list(subject.ordered())
+    if not pairs:
+        raise Skip("what is right is not known for its kind")
+    turned = [pair for pair in pairs if _falls(subject, *pair[1:])]
+    kind = subject.form.kind
+    assert kind is not None
+    # Rows may be compared up to a scale, or with each other.
+    strict = not kind.batched and (not kind.rowwise or subject.space.tells_probability)
+    return turned[0] if turned and (strict or len(turned) == len(pairs)) else None
 
 
 def _not_least(subject: Subject) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -77,10 +78,7 @@ def _certain(subject: Subject, chance: float, value: int = 1) -> Arguments:
 def _focal(subject: Subject) -> Iterator[Finding]:
     """Check that the cost, divided by −log p, is a power of 1 − p with exponent γ."""
     hard(subject)
-    if subject.form.spaces[1].has_classes and subject.space.is_logit:
-        first, *rest = subject.draw()
-        if not math.isclose(cost(subject, first + 1.0, *rest), cost(subject, first, *rest), rel_tol=1e-5):
-            raise Skip("it judges each class by itself, so no row has one probability")
+    _refuse_separate_classes(subject)
     power = setting(subject, "gamma", "focusing", "focal_gamma")
     factors = {}
     for value in (1, 0):
@@ -88,10 +86,7 @@ def _focal(subject: Subject) -> Iterator[Finding]:
         shares = [cost(subject, *x) / -math.log(p) for x, p in zip(given, CHANCES, strict=True)]
         if not all(math.isfinite(x) and x > 0 for x in shares):
             continue
-        logs = [math.log(1 - p) for p in CHANCES]
-        slopes = [
-            (math.log(shares[i + 1]) - math.log(shares[i])) / (logs[i + 1] - logs[i]) for i in range(len(logs) - 1)
-        ]
+        slopes = _powers(shares)
         gamma = float(power[1]) if power and power[1] is not None else sum(slopes) / len(slopes)
         factors[value] = shares[2] / 0.5**gamma
         off = max(slopes, key=lambda slope: abs(slope - gamma))
@@ -108,6 +103,20 @@ def _focal(subject: Subject) -> Iterator[Finding]:
     yield from _averaged_before(subject, power)
     if len(factors) == 2 and subject.form.spaces[1].is_yes_or_no and setting(subject, "alpha", "balance"):
         yield from _balanced(subject, *factors.values())
+
+
+def _refuse_separate_classes(subject: Subject) -> None:
+    """Raise Skip if a number added to all logits of a row changes its loss."""
+    if subject.form.spaces[1].has_classes and subject.space.is_logit:
+        first, *rest = subject.draw()
+        if not math.isclose(cost(subject, first + 1.0, *rest), cost(subject, first, *rest), rel_tol=1e-5):
+            raise Skip("it judges each class by itself, so no row has one probability")
+
+
+def _powers(shares: list[float]) -> list[float]:
+    """The power of 1 − p by which the shares grow from each of CHANCES to the next."""
+    logs = [(math.log(share), math.log(1 - p)) for share, p in zip(shares, CHANCES, strict=True)]
+    return [(after[0] - before[0]) / (after[1] - before[1]) for before, after in itertools.pairwise(logs)]
 
 
 def _balanced(subject: Subject, yes: float, no: float) -> Iterator[Finding]:

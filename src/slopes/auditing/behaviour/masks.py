@@ -72,14 +72,8 @@ def _junk(subject: Subject, way: Selection) -> Iterator[Finding]:
     value, gradient = subject.gradient(*arguments, **options)
     if not bool(torch.isfinite(value).all()):
         return
-    numbers = JUNK if way.is_mask else JUNK[:2]
-    for number, place in product(numbers, reversed(range(len(arguments)))):
-        x, space = arguments[place], subject.form.spaces[place]
-        if not x.is_floating_point() or place == way.place or x.ndim < keep.ndim:
-            continue
-        finite = number in JUNK[:2]
-        if finite and not space.is_unbounded:
-            number = space.other
+    for place, number, finite in _hidden_numbers(subject, way, arguments, keep.ndim):
+        x = arguments[place]
         hidden = torch.where(way.spread(keep, x, subject.form.axis), x, number)
         changed = (*arguments[:place], hidden, *arguments[place + 1 :])
         try:
@@ -102,6 +96,19 @@ def _junk(subject: Subject, way: Selection) -> Iterator[Finding]:
                 expected="{0}, as with any other number there",
             )
     return None
+
+
+def _hidden_numbers(
+    subject: Subject, way: Selection, arguments: Arguments, ndim: int
+) -> Iterator[tuple[int, float, bool]]:
+    """Yield (place of an argument, number to hide there, whether it is finite and possible)."""
+    numbers = JUNK if way.is_mask else JUNK[:2]
+    for number, place in product(numbers, reversed(range(len(arguments)))):
+        x, space = arguments[place], subject.form.spaces[place]
+        if not x.is_floating_point() or place == way.place or x.ndim < ndim:
+            continue
+        finite = number in JUNK[:2]
+        yield place, space.other if finite and not space.is_unbounded else number, finite
 
 
 def _thins(subject: Subject, way: Selection) -> Finding | None:

@@ -144,13 +144,7 @@ Context = Mapping[tuple[str, bool], Any]
 def _contexts(subject: Subject, option: Option, options: list[Option]) -> Iterator[Context]:
     """Yield settings of other options, first none: an option may do its work only beside another."""
     yield {}
-    if subject.form.kind is not None:
-        with contextlib.suppress(SubjectError, Skip):
-            for way in selections(subject):
-                if not way.is_label:
-                    keep = keep_two_thirds(way.shape)
-                    shown = keep if way.is_mask else torch.where(keep, 2, 0.5)
-                    yield {(way.name, True): shown.to(way.dtype)}
+    yield from _selecting(subject)
     for other in options:
         if (other.name, other.of_call) != (option.name, option.of_call):
             yield from ({(other.name, other.of_call): value} for value in other.others[:4])
@@ -162,6 +156,18 @@ def _contexts(subject: Subject, option: Option, options: list[Option]) -> Iterat
             yield from ({place: way} for way in ("none", "sum", "mean") if way != value)
         elif value is None:
             yield from ({place: x} for x in (0.25, torch.linspace(0.5, 2, max(classes, 1)), 2))
+
+
+def _selecting(subject: Subject) -> Iterator[Context]:
+    """Yield masks and weights that keep two thirds of a batch."""
+    if subject.form.kind is None:
+        return
+    with contextlib.suppress(SubjectError, Skip):
+        for way in selections(subject):
+            if not way.is_label:
+                keep = keep_two_thirds(way.shape)
+                shown = keep if way.is_mask else torch.where(keep, 2, 0.5)
+                yield {(way.name, True): shown.to(way.dtype)}
 
 
 def _batches(subject: Subject) -> list[Arguments]:

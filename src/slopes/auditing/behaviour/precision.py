@@ -352,18 +352,16 @@ def _half(subject: Subject) -> Iterator[tuple[Arguments, str, str]]:
     for dtype in HALVES:
         first, *rest = subject.draw(dtype=dtype)
         yield (first, *rest), "for ordinary numbers", "warning" if dtype == torch.bfloat16 else "note"
-        if subject.space.is_probability and kind is not None and not kind.rowwise and len(rest) == 1:
-            wrong = 1 - rest[0]
-            yield (wrong, *rest), "where a probability is 0 or 1 and wrong", "note"
-    if kind is not None and kind.compares_boxes:
+        if kind is not None and subject.space.is_probability and not kind.rowwise and len(rest) == 1:
+            yield (1 - rest[0], *rest), "where a probability is 0 or 1 and wrong", "note"
+    if kind is None:
+        return
+    if kind.compares_boxes:
         for dtype in HALVES:
             yield tuple(500 * x for x in subject.draw(dtype=dtype)), "for boxes in pixels", "warning"
-    if subject.quick or kind is None or kind.batched:
-        return
-    shape = subject.form.shape
-    rows = MANY // max(math.prod(shape[1:]), 1)
-    if kind.rowwise:
-        return  # rows are averaged as entries are
-    for dtype in HALVES[1:]:
-        first, *rest = (x[:1].expand(rows, *x.shape[1:]).contiguous() for x in subject.draw(dtype=dtype))
-        yield (first, *rest), f"for a batch of {MANY} entries", "note"
+    # rows are averaged as entries are
+    if not subject.quick and not kind.batched and not kind.rowwise:
+        rows = MANY // max(math.prod(subject.form.shape[1:]), 1)
+        drawn = subject.draw(dtype=torch.float16)
+        many = tuple(x[:1].expand(rows, *x.shape[1:]).contiguous() for x in drawn)
+        yield many, f"for a batch of {MANY} entries", "note"

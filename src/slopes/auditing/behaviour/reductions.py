@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from slopes.auditing.form import Arguments
 from slopes.auditing.report import NO_GRADIENTS, Finding, Skip, about
 from slopes.auditing.signatures import attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
+from slopes.kinds import Kind
 
 PARTS_OF = (
     "num_items_in_batch", "num_items", "num_tokens", "avg_factor", "normalizer", "divisor", "num_boxes", "total_count"
@@ -230,12 +231,7 @@ def _once(subject: Subject) -> Finding | None:
 def _by_classes(subject: Subject) -> Finding | None:
     """Check that as many classes again, all but impossible, leave a mean over rows of a softmax as it is."""
     kind, axis = subject.form.kind, subject.form.axis
-    assert kind is not None
-    softmax = kind.takes_labels or kind.compares_distributions or kind.compares_logits
-    by_elements = subject.declared.divisor == "elements"
-    if not softmax or kind.has_regions or by_elements or is_library_loss(subject) or subject.form.numpy:
-        return None
-    if not (subject.space.is_logit or subject.space.is_log_probability):
+    if kind is None or not _may_be_of_softmax(subject, kind) or is_library_loss(subject) or subject.form.numpy:
         return None
     arguments, low = subject.draw(rows=2), (-200.0, -200.0 if kind.compares_logits else 0.0)
     more = tuple(
@@ -255,6 +251,14 @@ def _by_classes(subject: Subject) -> Finding | None:
                 shows=lambda before, after: close(2 * after.sum(), before.sum()),
             )
     return None
+
+
+def _may_be_of_softmax(subject: Subject, kind: Kind) -> bool:
+    """Whether the mean goes over rows, which may be taken for a softmax's."""
+    of_rows = kind.takes_labels or kind.compares_distributions or kind.compares_logits
+    if not of_rows or kind.has_regions or subject.declared.divisor == "elements":
+        return False
+    return subject.space.is_logit or subject.space.is_log_probability
 
 
 def _is_log_of_softmax(subject: Subject, arguments: Arguments) -> bool:
@@ -371,13 +375,12 @@ def _parts_of(subject: Subject) -> Finding | None:
         pieces = [subject.gradient(*(x[part] for x in arguments), **cut(options, part)) for part in parts]
     except SubjectError as error:
         raise Skip(f"{name}={count} raises {error}") from None
-    if whole.ndim:
-        return None
-    total = sum((value for value, _ in pieces), torch.zeros_like(whole))
-    if close(whole, total) and close(gradient, torch.cat([g for _, g in pieces])):
+    values, gradients = zip(*pieces, strict=True)
+    same = whole.ndim == 0 and close(whole, torch.stack(values).sum())
+    if whole.ndim or (same and close(gradient, torch.cat(gradients))):
         return None
     seen = [subject.call_with(options), " + ".join(subject.call_with(options, part) for part in parts)]
-    if close(whole, total):
+    if same:
         seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in seen]
     return subject.script(arguments, f"print({seen[0]})", seen[1], grad=0, given=options).finding(
         f"with {name}={count}, the parts of a batch do not add up to the whole",
@@ -396,17 +399,14 @@ def _parts(subject: Subject) -> Finding | None:
     if whole.ndim or not bool(torch.isfinite(gradient).all()):
         return None
     parts = [part for part in parts if bool(keep[part].any())]
-    came = [subject.gradient(*(x[part] for x in arguments), **cut(options, part))[1] for part in parts]
+    gradients = [subject.gradient(*(x[part] for x in arguments), **cut(options, part))[1] for part in parts]
     shares = _shares(subject, arguments, keep, parts)
     declared = subject.declared.divisor
     rules = list(shares) if declared not in shares else [declared] + ["one"] * (subject.form.reduction is not None)
     is_combined = partial(_is_combined, [shares[rule] for rule in rules])
-    kept = torch.cat([gradient[part] for part in parts])
-    rows = [[x if n == place else torch.zeros_like(x) for n, x in enumerate(came)] for place in range(len(came))]
-    if is_combined(kept, *map(torch.cat, rows)):
+    if is_combined(_kept(gradient, parts), *_apart(gradients)):
         return None
-    calls = subject.call_with(options), *(subject.call_with(options, part) for part in parts)
-    seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in calls]
+    seen = _gradients_of(subject, options, parts)
     rule = f"each taken {declared!r} times" if declared in shares else "however they are weighed"
     return subject.script(
         arguments, *(f"print({line})" for line in seen[:-1]), seen[-1], grad=0, given=options
@@ -416,8 +416,27 @@ def _parts(subject: Subject) -> Finding | None:
         "error" if declared in shares else "note",
         came="gradients of micro-batches that do not add up to the full batch's",
         expected="the full batch's gradient, each part by its share of the entries, rows, valid ones or weights",
-        shows=lambda *gradients: not is_combined(*(torch.cat([x[part] for part in parts]) for x in gradients)),
+        shows=lambda *gradients: not is_combined(*(_kept(x, parts) for x in gradients)),
     )
+
+
+def _kept(x: Tensor, parts: list[slice]) -> Tensor:
+    return torch.cat([x[part] for part in parts])
+
+
+def _apart(gradients: list[Tensor]) -> list[Tensor]:
+    """Each part's gradient, with zeros for the others."""
+    sizes = [len(x) for x in gradients]
+    return [
+        torch.nn.functional.pad(x, (0, 0) * (x.ndim - 1) + (sum(sizes[:place]), sum(sizes[place + 1 :])))
+        for place, x in enumerate(gradients)
+    ]
+
+
+def _gradients_of(subject: Subject, options: Mapping[str, Any], parts: list[slice]) -> list[str]:
+    """Code for the gradients of the whole batch and its parts."""
+    calls = subject.call_with(options), *(subject.call_with(options, part) for part in parts)
+    return [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in calls]
 
 
 def _is_combined(shares: list[list[float]], whole: Tensor, *parts: Tensor) -> bool:
