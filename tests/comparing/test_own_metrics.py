@@ -105,3 +105,78 @@ def test_a_metric_that_is_none_is_refused(tmp_path):
     ):
         with pytest.raises(kind, match=f"^compare: {words}"):
             slopes.compare("mlp", (X, np.arange(90) % 3), metrics=[given], out=tmp_path)
+
+
+def unlucky(y_true, y_pred):
+    """Has no value for the baseline's predictions, and fails for others."""
+    unlucky.calls += 1
+    if unlucky.calls < 4:
+        return 0.5
+    if unlucky.calls % 2:
+        raise ZeroDivisionError("nothing there")
+    return float("nan")
+
+
+def test_a_run_whose_metric_has_no_value_is_recorded_and_says_so(tmp_path, monkeypatch):
+    """Called once before training, then for the validation and test parts of each run."""
+    monkeypatch.undo()
+    unlucky.calls = 0
+    given = TINY | {"seeds": 2, "rates": [0.03], "activations": ["relu", "tanh"], "engine": "loop"}
+    study = slopes.compare(
+        "mlp(hidden=2)", (X, np.arange(90) % 3), losses=["cross_entropy"], metrics=[unlucky], out=tmp_path, **given
+    )
+    assert len(study.runs) == 4
+    assert not study.failures
+    values = [run.test["unlucky"] for run in study.runs]
+    assert values[0] == 0.5
+    assert np.isnan(values[1:]).all()
+    assert [run.missing.get("unlucky") for run in study.runs] == [None, *["ZeroDivisionError: nothing there"] * 3]
+    relu, tanh = (study.pair(name, "cross_entropy") for name in ("relu", "tanh"))
+    assert relu.estimate("unlucky") == (0.5, None, None)
+    assert study.ranked("unlucky") == [relu, tanh]
+    (verdict,) = study.verdicts("unlucky")
+    assert verdict["verdict"] == "undecided"
+    assert "2 seeds left out, where a run failed or has no value" in verdict["words"]
+    sentence = (
+        "The metric unlucky has no value in 3 of 4 runs, which its means leave out (in the first, ZeroDivisionError: "
+        "nothing there)."
+    )
+    assert sentence in str(study.listing("unlucky").caption)
+    assert sentence in (tmp_path / "report.html").read_text()
+    again = Study.load(tmp_path)
+    assert again.pair("relu", "cross_entropy").estimate("unlucky").mean == 0.5
+    assert [row["test_unlucky"] for row in again.rows()] == [0.5, None, None, None]
+    resumed = slopes.compare(
+        "mlp(hidden=2)", (X, np.arange(90) % 3), losses=["cross_entropy"], metrics=[unlucky], out=tmp_path, **given
+    )
+    assert np.isnan([run.test["unlucky"] for run in resumed.runs]).tolist() == [False, True, True, True]
+
+
+def failing(*_):
+    raise KeyError("no such thing")
+
+
+def as_text(y_true, y_pred):
+    return "good"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"metrics": [failing]}, "the metric failing fails: KeyError: 'no such thing'."),
+        ({"metrics": [as_text]}, "the metric as_text fails: ValueError: could not convert string to float"),
+        ({"augment": failing}, "augment, your failing, fails: KeyError: 'no such thing'."),
+        ({"step": failing}, "step, your failing, fails: KeyError"),
+        ({"init": failing}, "init, your failing, fails: KeyError"),
+        ({"optimizer": failing}, "optimizer, your failing, fails: KeyError"),
+        ({"schedule": failing}, "schedule, your failing, fails: KeyError"),
+        ({"schedule": lambda share: float("nan")}, "the schedule must give a finite factor of the rate, got nan."),
+        ({"augment": lambda x: x[:, :2]}, "a step of training with your own augment fails: RuntimeError: mat1 and mat2"),
+    ],
+    ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
+)
+def test_a_function_that_fails_does_so_before_anything_is_trained(options, words, tmp_path):
+    given = TINY | {"activations": ["relu"], "losses": ["cross_entropy"]} | options
+    with pytest.raises(ValueError, match=f"^{re.escape('compare: ' + words)}"):
+        slopes.compare("mlp(hidden=2)", (X, np.arange(90) % 3), out=tmp_path / "none", **given)
+    assert not (tmp_path / "none").exists()

@@ -464,6 +464,35 @@ def test_groups_of_unequal_sizes_are_dealt_anew_for_every_seed():
         resolve((inputs, inputs[:, 0]), groups=sizes > 2)
 
 
+def test_a_sample_without_a_group_is_refused():
+    pandas = pytest.importorskip("pandas")
+    words = r"^compare: 2 samples of 60 have no group, the first is sample 7; leave them out, or give each a group of its"
+    named = np.array([f"p{i // 4}" for i in range(60)], dtype=object)
+    numbered = np.arange(60) // 4 + 0.0
+    for groups, nothing in ((named, None), (numbered, np.nan)):
+        groups[[7, 30]] = nothing
+        with pytest.raises(ValueError, match=words):
+            resolve((X, LABELS), groups=groups)
+        with pytest.raises(ValueError, match=words):
+            resolve(pandas.DataFrame({"who": groups, "a": X[:, 0], "label": LABELS}), groups="who")
+
+
+def test_groups_are_dealt_until_no_part_lacks_a_class():
+    """Two of twelve groups have all of a class, so that one dealing in four would leave none to train on."""
+    groups = np.arange(60) // 5
+    rare = np.where(np.isin(groups, (3, 8)), "rare", np.where(np.arange(60) % 2, "a", "b"))
+    task = resolve((X, rare), groups=groups, resampled=True)
+    for seed in range(20):
+        parts = task.split(seed)
+        assert (task.targets[parts.train] == 2).any()
+        assert sum(len(set(groups[part].tolist())) for part in parts) == 12
+    yes = np.isin(groups, (3, 8, 9)) & (np.arange(60) % 5 > 0)
+    task = resolve((X, yes), groups=groups, resampled=True)
+    assert all(set(task.targets[part].tolist()) == {0, 1} for seed in range(20) for part in task.split(seed))
+    with pytest.raises(ValueError, match=r"^compare: groups were dealt 100 times for seed 0, and a part lacks a class"):
+        resolve((X, groups == 3), groups=groups)
+
+
 def test_columns_beside_targets_are_dropped_and_split_by():
     pandas = pytest.importorskip("pandas")
     when = np.random.default_rng(0).permutation(60)

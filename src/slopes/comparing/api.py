@@ -10,6 +10,7 @@ from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slopes.comparing import missing
 from slopes.comparing.executing import Done, Failed, outcomes
 from slopes.comparing.pair import FailedRun, Run
 from slopes.comparing.progress import Callback, Progress, display
@@ -141,7 +142,7 @@ def _read(plan: Plan, record: Record) -> tuple[list[Run], list[FailedRun]]:
             "seed": cell.seed,
         }
         if key in outcomes:
-            runs.append(Run(key=key, **names, **outcomes[key]))
+            runs.append(Run(key=key, **names, **missing.read(outcomes[key])))
         elif key in failed:
             failures.append(FailedRun(**names, reason=failed[key].reason))
     return runs, failures

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from slopes.comparing.pair import Pair
-from slopes.comparing.report.answer import chance, of_pairs, split_of, title
+from slopes.comparing.report.answer import chance, missing_words, of_pairs, split_of, title
 from slopes.comparing.report.page import milliseconds
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.results import Results
@@ -123,6 +123,8 @@ def _caption(study: Results, numbers: Numbers) -> Text:
     diverged = sum(pair.diverged_anywhere for pair in study.pairs)
     if diverged:
         lines.append(f"{diverged} of {counted(len(study.runs), 'run')} diverged, at whatever rate.")
+    if missing := missing_words(study, numbers.metric):
+        lines.append(missing)
     reasons: dict[str, list[str]] = {}
     for pair in study.pairs:
         if not pair.trained:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -37,6 +37,7 @@ class Judged:
     feed: Feed
     outputs: Tensor  #: (model, sample, …)
     targets: Tensor  #: (model, sample, …)
+    missing: dict[tuple[str, int], str] = field(default_factory=dict)  #: reasons, by metric and model, for no value
 
     @cached_property
     def predicted(self) -> Tensor:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from slopes.comparing.metrics import Judged, Metric
 from slopes.comparing.plain import name_function
 from slopes.comparing.settings import check_settings, settings_of
 from slopes.comparing.tasks import Task
+from slopes.loading import describe
 
 #: second argument of a function that takes probabilities, as in scikit-learn
 _PROBABILITIES = ("y_score", "y_prob", "y_proba", "probabilities")
@@ -35,24 +37,45 @@ def own_metrics(given: Sequence[Any], task: Task) -> tuple[Metric, ...]:
 def _of_function(function: Callable[..., Any]) -> Metric:
     name = name_function(function)
     higher = getattr(function, "higher_is_better", not name.partition("(")[0].endswith(_LOWER))
+    return Metric(
+        name, name.replace("_", " "), higher, False, 0.01, partial(_measure, name, function), bounds=(-math.inf, math.inf)
+    )
+
+
+def _measure(name: str, function: Callable[..., Any], judged: Judged) -> Tensor:
+    """Values by model; NaN, with a reason in `judged.missing`, where the function fails or gives no finite number."""
+    values = []
+    for place, given in enumerate(_arguments(function, judged)):
+        try:
+            value = float(function(*given))
+            reason = "" if math.isfinite(value) else f"it is {value}"
+        except Exception as error:  # a user's function may raise anything
+            value, reason = math.nan, describe(error)
+        if reason:
+            judged.missing[name, place] = reason
+        values.append(math.nan if reason else value)
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def _arguments(function: Callable[..., Any], judged: Judged) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Targets and predictions of each model."""
     try:
         names = list(inspect.signature(function).parameters)
     except ValueError:
         names = []
-    is_probable = len(names) > 1 and names[1] in _PROBABILITIES
-    measure = partial(_measure, function, is_probable)
-    return Metric(name, name.replace("_", " "), higher, False, 0.01, measure, bounds=(-math.inf, math.inf))
+    predicted = _predicted(judged, len(names) > 1 and names[1] in _PROBABILITIES)
+    for target, each in zip(judged.targets, predicted, strict=True):
+        yield _flat(target).numpy(), _flat(each).numpy()
 
 
-def _measure(function: Callable[..., Any], is_probable: bool, judged: Judged) -> Tensor:
-    predicted = _predicted(judged, is_probable)
-    values = [
-        float(function(_flat(target).numpy(), _flat(each).numpy()))
-        for target, each in zip(judged.targets, predicted, strict=True)
-    ]
-    if not all(map(math.isfinite, values)):
-        raise ValueError(f"the metric {name_function(function)} is not finite.")
-    return torch.tensor(values, dtype=torch.float64)
+def try_metrics(given: Sequence[Any], judged: Judged) -> None:
+    """Call each function on the first model; ValueError if one fails or gives no number."""
+    for function in filter(callable, given):
+        arguments = next(_arguments(function, judged))
+        try:
+            float(function(*arguments))
+        except Exception as error:
+            raise ValueError(f"compare: the metric {name_function(function)} fails: {describe(error)}.") from error
 
 
 def _predicted(judged: Judged, is_probable: bool) -> Tensor:

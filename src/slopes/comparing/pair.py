@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ class Run:
     loss: str
     rate: float
     seed: int
-    test: Mapping[str, float]  #: metrics on test data, after the last epoch
+    test: Mapping[str, float]  #: metrics on test data, after the last epoch; NaN where one has no value
     validation: Mapping[str, float]  #: the same on validation data
     curve: Sequence[float]  #: first metric on validation data, by epoch
     training_loss: Sequence[float | None]  #: mean over each epoch; None from the divergence on
@@ -39,6 +39,7 @@ class Run:
     engine: str  #: "stack" or "loop"
     stack: int  #: number of runs trained side by side
     why: str  #: reason against stacking
+    missing: Mapping[str, str] = field(default_factory=dict)  #: reasons why metrics have no value
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,10 @@ class Pair:
         chosen = next(each for each in self.metrics if metric in (None, each.name))
         runs = self.at(self.rate if rate is None else rate)
         return estimate([run.test[chosen.name] for run in runs], chosen.bounds)
+
+    def missing(self, metric: str) -> list[str]:
+        """Reasons of the runs in which a metric has no value."""
+        return [run.missing[metric] for run in self.runs if metric in run.missing]
 
     @property
     def diverged(self) -> int:

@@ -7,7 +7,7 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -190,7 +190,7 @@ class Plan:
 
 def make_plan(settings: Settings) -> Plan:
     """Plan the study; TypeError or ValueError if something does not fit."""
-    from slopes.comparing import networks, tasks
+    from slopes.comparing import networks, tasks, training
 
     chosen = arguments.activations(settings.activations)
     task = tasks.resolve(
@@ -204,6 +204,8 @@ def make_plan(settings: Settings) -> Plan:
     if network.takes and OWN in chosen:
         raise ValueError(f"compare: {network.name} takes its activations, so it has none of its own to keep.")
     job = Job(chosen, losses, network, task, **settings.training)
+    for seed in possible_seeds(settings):
+        task.split(seed)  # raises if groups cannot be dealt
     against = arguments.baseline(settings.baseline, {"activation": chosen, "loss": losses})
     plan = Plan(job, settings, _identity_of(settings), against)
     if not plan.cells:
@@ -213,7 +215,13 @@ def make_plan(settings: Settings) -> Plan:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
         plan = replace(plan, baseline=plan.cells[0][:2])
     _ = plan.names, plan.metrics, plan._identities  # raises for functions that cannot be trained
+    training.try_functions(job, plan.cells[0])
     return plan
+
+
+def possible_seeds(settings: Settings) -> Sequence[int]:
+    """Seeds of a study, with those that may be added."""
+    return range(LOOKS[-1].seeds) if isinstance(settings.seeds, str) else settings.seeds  # type: ignore[return-value]
 
 
 def _identity_of(settings: Settings) -> dict[str, Any]:

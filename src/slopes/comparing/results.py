@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from slopes.comparing.missing import PARTS, written
 from slopes.comparing.pair import FailedRun, Pair, Run
 from slopes.comparing.statistics import Series, verdicts
 
@@ -94,11 +95,12 @@ class Results:
         return self.ranked()
 
     def ranked(self, metric: str | None = None, rate: Rate = "own") -> list[Pair]:
-        """Trained pairs by a metric's mean on test data, best first."""
+        """Trained pairs by a metric's mean on test data, best first; last those without a value."""
         found = self.metric(metric)
         sign = -1 if found.higher else 1
         pairs = [pair for pair in self.pairs if pair.trained and pair.at(self._rate(pair, rate))]
-        return sorted(pairs, key=lambda pair: sign * pair.estimate(found.name, self._rate(pair, rate)).mean)
+        means = {pair.names: pair.estimate(found.name, self._rate(pair, rate)).mean for pair in pairs}
+        return sorted(pairs, key=lambda pair: (np.isnan(means[pair.names]), sign * means[pair.names]))
 
     def metric(self, name: str | None = None) -> Metric:
         """Metric by its name, the first one by default; LookupError if there is none."""
@@ -149,7 +151,7 @@ class Results:
             "edge": pair.edge if rate == pair.rate else "",
             "metric": metric.name,
             **_fields(found, "mean", "low", "high"),
-            **{each.name: float(np.mean([run.test[each.name] for run in runs])) for each in self.metrics},
+            **{each.name: pair.estimate(each.name, rate).mean for each in self.metrics},
             "seeds": len(runs),
             "diverged": sum(run.diverged is not None for run in runs),
             "diverged_at_all_rates": pair.diverged_anywhere,
@@ -247,8 +249,7 @@ class Results:
         rows: list[dict[str, Any]] = [
             {
                 **_fields(run, *identity),
-                **{f"test_{name}": value for name, value in run.test.items()},
-                **{f"validation_{name}": value for name, value in run.validation.items()},
+                **{f"{part}_{name}": value for part in PARTS for name, value in written(vars(run))[part].items()},
                 "diverged": run.diverged,
                 "seconds_per_epoch": run.seconds,
                 **_fields(run, "engine", "stack"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from slopes.comparing import missing
 from slopes.comparing.errors import StudyError
 from slopes.comparing.metrics import Metric
 from slopes.comparing.pair import FailedRun, Run
@@ -43,7 +44,7 @@ def save(study: Results) -> None:
         "network": plan.job.network.name,
         "task": {"name": task.name, "unit": task.unit, "tested": len(task.split(plan.seeds[0]).test)},
         "seconds": study.seconds,
-        "runs": [vars(run) for run in study.runs],
+        "runs": [missing.written(vars(run)) for run in study.runs],
         "failures": [vars(failure) for failure in study.failures],
     }
     path = study.folder / FILE
@@ -61,7 +62,7 @@ def load(folder: Path) -> tuple[Any, list[Run], list[FailedRun], Path, float]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise StudyError(f"{path}: its format is {content['format']}, and this slopes reads {FORMAT}.")
-        runs = [Run(**run) for run in content["runs"]]
+        runs = [Run(**missing.read(run)) for run in content["runs"]]
         failures = [FailedRun(**failure) for failure in content["failures"]]
         return _plan(content), runs, failures, folder, content["seconds"]
     except FileNotFoundError:

@@ -87,7 +87,7 @@ def verdicts(
     `higher` and `higher_validation`: whether more of the test or validation metric is better. "better" and "worse" need
     a difference above `margin`, "equal" one shown to be below it, at a p of at most `alpha`, corrected for all series:
     `alpha` bounds the chance of any false difference, and of any false equality. A seed with a failed run in either is
-    left out of both.
+    left out of both, and so is one without a value of the metric.
 
     Verdicts hold for the split of the data that all seeds share. With `resampled` splits, whose training sets overlap,
     the corrected t-test of Nadeau and Bengio (2003) must agree, and gives the interval.
@@ -174,7 +174,7 @@ def _judge(
         needed, for_margin = (_if_more(seeds_to_tell(size, d, count, alpha, resampled), len(d)) for size in sizes)
         words = f"no difference shown (p = {p:.2g}){_reach(reach, show)}{_outlook(needed, for_margin, show(margin))}"
     if left := seeds - len(d):
-        words += f"; {counted(left, 'seed')} left out, where a run failed"
+        words += f"; {counted(left, 'seed')} left out, where a run failed or has no value"
     low, high = (reach.low, reach.high) if reach else (None, None)
     return Comparison(mean, low, high, p, p_raw, p_equal, verdict, _whole(needed), _whole(for_margin), words)
 
@@ -445,9 +445,15 @@ class Estimate(NamedTuple):
 
 
 def estimate(values: Sequence[float], bounds: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
-    """Mean with Student's 95 % interval within `bounds`, for independent and roughly normal values."""
+    """Mean with Student's 95 % interval within `bounds`, for independent and roughly normal values.
+
+    NaN is left out, and is the mean of nothing else.
+    """
     from scipy.stats import t
 
+    values = [value for value in values if not math.isnan(value)]
+    if not values:
+        return Estimate(math.nan, None, None)
     mean = float(np.mean(values))
     if len(values) < 2:
         return Estimate(mean, None, None)

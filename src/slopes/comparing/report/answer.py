@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slopes.comparing.pair import Pair
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.results import Among, Results
 from slopes.comparing.statistics import about
 from slopes.comparing.words import counted
+
+if TYPE_CHECKING:
+    from slopes.comparing.metrics import Metric
 
 Verdict = dict[str, Any]
 NAMED = 4  #: most pairs that a sentence names
@@ -267,6 +270,7 @@ def _troubles(study: Results) -> Iterator[str]:
         gone = [title(pair) for pair in study.pairs if pair.failures and not pair.trained]
         all_of = f", all those of {_listed(gone)}" if gone else ""
         yield f"{counted(len(study.failures), 'run')} failed{all_of}."
+    yield from filter(None, (missing_words(study, metric) for metric in study.metrics))
     if unfit := [title(pair) for pair in study.pairs if pair.unfit]:
         yield f"{counted(len(unfit), 'pair')} did not fit the task: {_listed(unfit)}."
     if edges := [title(pair) for pair in study.ranking if pair.edge]:
@@ -274,6 +278,15 @@ def _troubles(study: Results) -> Iterator[str]:
             f"For {counted(len(edges), 'pair')} the best learning rate lies at the edge of the grid, beyond which a "
             f"better one may lie: {_listed(edges)}."
         )
+
+
+def missing_words(study: Results, metric: Metric) -> str:
+    """Sentence on the runs in which a metric has no value; else ""."""
+    reasons = [reason for pair in study.pairs for reason in pair.missing(metric.name)]
+    if not reasons:
+        return ""
+    runs = f"{len(reasons)} of {counted(len(study.runs), 'run')}"
+    return f"The metric {metric.name} has no value in {runs}, which its means leave out (in the first, {reasons[0]})."
 
 
 def _scope(study: Results) -> str:

@@ -16,8 +16,9 @@ from slopes import loading
 from slopes.comparing.task_kinds import TaskKind
 from slopes.comparing.tasks.builtin import BUILTIN
 from slopes.comparing.tasks.preparation import MOST, Levels, encode, find_levels, numbers
-from slopes.comparing.tasks.sources import DATE, SUFFIXES, Raw, is_table, read
-from slopes.comparing.tasks.task import TRAIN, VALIDATION, Parts, Task, deal, make, shares, strata_of
+from slopes.comparing.tasks.sources import DATE, SUFFIXES, UNKNOWN, Raw, is_missing, is_table, read
+from slopes.comparing.tasks.task import TRAIN, VALIDATION, Parts, Task, deal, find_lack, make, shares, strata_of
+from slopes.comparing.words import counted
 from slopes.domains import shown
 from slopes.hints import did_you_mean
 
@@ -61,7 +62,8 @@ def resolve(
         raise ValueError(f"compare: {lengths[0]} samples cannot be dealt to three parts; give at least {FEW}.")
     inputs, levels = _inputs(raws, where)
     told = _targets(np.concatenate(_same_width([raw.targets for raw in raws], where)), task, raws[0].name)
-    grouping = None if groups is None else _grouping(raws[0].aside.get(groups, groups) if aside else groups, lengths[0])
+    is_column = isinstance(groups, str)
+    grouping = None if groups is None else _grouping(raws[0].aside[groups] if is_column else groups, lengths[0], is_column)
     parts = _given_parts(lengths, told) if names else None
     if order is not None:
         parts = _in_order(np.arange(lengths[0]) if order is True else _moments(order, raws[0].aside[order]))
@@ -71,7 +73,7 @@ def resolve(
         _name(data), told.kind, inputs, told.values, about=_about(data, inputs, told),
         labels=told.labels, parts=parts, resampled=resampled, groups=grouping, levels=levels,
     )  # fmt: skip
-    _check_classes(told, made.parts)
+    _check_classes(made)
     _check_varies(made)
     return made
 
@@ -191,10 +193,18 @@ def _moments(name: str, keys: NDArray[Any]) -> NDArray[Any]:
     return keys
 
 
-def _grouping(groups: Any, samples: int) -> NDArray[np.int64]:
-    codes: NDArray[np.int64] = np.unique(np.asarray(groups), return_inverse=True)[1]
-    if codes.shape != (samples,):
-        raise ValueError(f"compare: there must be a group for each of {samples} samples, got {codes.shape}.")
+def _grouping(groups: Any, samples: int, is_column: bool) -> NDArray[np.int64]:
+    """Number of each sample's group, of a column of a table or an array."""
+    found = np.asarray(groups)
+    if found.shape != (samples,):
+        raise ValueError(f"compare: there must be a group for each of {samples} samples, got {found.shape}.")
+    gone = found == UNKNOWN if is_column and found.dtype.kind == "U" else np.array([*map(is_missing, found.tolist())])
+    if gone.any():
+        raise ValueError(
+            f"compare: {counted(int(gone.sum()), 'sample')} of {samples} have no group, the first is sample "
+            f"{int(gone.argmax())}; leave them out, or give each a group of its own."
+        )
+    codes: NDArray[np.int64] = np.unique(found, return_inverse=True)[1]
     if len(np.unique(codes)) < 3:
         raise ValueError("compare: there must be three groups or more, one for each part.")
     return codes
@@ -387,20 +397,19 @@ def _check_dealt(told: _Told) -> None:
             )
 
 
-def _check_classes(told: _Told, parts: Parts) -> None:
+def _check_classes(made: Task) -> None:
     """Refuse a class without training samples, and a yes or no that a part lacks."""
-    if not told.kind.has_strata:
+    lack = find_lack(made.kind, made.targets, made.parts)
+    if lack is None:
         return
-    for place, label in enumerate(told.labels):
-        if not (told.values[parts.train] == place).any():
-            there = next(name for name, part in zip(_PARTS, parts, strict=True) if (told.values[part] == place).any())
-            raise ValueError(f"compare: class {label!r} is in the {there} part, but none of it is there to train on.")
-        for name, part in zip(_PARTS, parts, strict=True):
-            if told.rare and not (told.values[part] == place).any():
-                raise ValueError(
-                    f"compare: the {name} part has no {label!r}, without which nothing tells how well a yes is found; "
-                    "split the data anew, each class in its proportion."
-                )
+    name, label = lack[0], made.labels[lack[1]]
+    if name != "training":
+        raise ValueError(
+            f"compare: the {name} part has no {label!r}, without which nothing tells how well a yes is found; "
+            "split the data anew, each class in its proportion."
+        )
+    there = next(name for name, rows in zip(_PARTS, made.parts, strict=True) if (made.targets[rows] == lack[1]).any())
+    raise ValueError(f"compare: class {label!r} is in the {there} part, but none of it is there to train on.")
 
 
 def _check_varies(made: Task) -> None:

@@ -340,7 +340,7 @@ def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
     if isinstance(cells, Tensor):
         cells = cells.detach().cpu().numpy()
     cells = list(cells)
-    missing = [_is_missing(cell) for cell in cells]
+    missing = [is_missing(cell) for cell in cells]
     known = [cell for cell, gone in zip(cells, missing, strict=True) if not gone]
     for kinds, convert in _CONVERTERS:
         if known and all(isinstance(cell, kinds) for cell in known):
@@ -385,7 +385,8 @@ _CONVERTERS: tuple[tuple[Any, Callable[[list[Any], list[bool]], NDArray[Any]]], 
 )
 
 
-def _is_missing(cell: Any) -> bool:
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is None, NaN or another marker of a value that is not there."""
     not_a_number = isinstance(cell, (float, np.floating)) and cell != cell
     return cell is None or not_a_number or type(cell).__name__ in ("NAType", "NaTType")  # types of pandas
 

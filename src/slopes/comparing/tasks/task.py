@@ -18,6 +18,8 @@ from slopes.comparing.tasks.preparation import Levels, Preparation, prepare
 
 #: Fractions of the samples for training and validation; the rest tests.
 TRAIN, VALIDATION = 0.5, 0.2
+#: most times that groups are dealt, until no part lacks a class
+DEALS = 100
 #: separates splits from weights and batches, which have the same seeds
 _STREAM = 0x5117
 
@@ -57,7 +59,7 @@ class Task:
         if not self.resampled:
             return self.parts
         if seed not in self._splits and self.groups is not None:
-            self._splits[seed] = deal_groups(self.groups, seed)
+            self._splits[seed] = deal_groups(self.groups, seed, self.kind, self.targets, self.labels)
         if seed not in self._splits:
             strata = strata_of(self.kind, self.targets)
             counts = [Counter(strata[part].tolist()) for part in self.parts]
@@ -73,8 +75,9 @@ def make(
     """Standardise the inputs by the training part, and deal the samples to parts if none are given."""
     kind, targets = TaskKind(kind), torch.as_tensor(targets).contiguous()
     grouping = None if groups is None else torch.from_numpy(groups)
+    labels = tuple(labels)
     if grouping is not None:
-        parts = deal_groups(grouping, 0)
+        parts = deal_groups(grouping, 0, kind, targets, labels)
     if parts is None:
         parts = deal(strata_of(kind, targets), 0, shares)
     preparation = prepare(torch.as_tensor(inputs), parts.train, levels)
@@ -86,7 +89,7 @@ def make(
     outputs = int(targets.max()) + 1 if kind.has_classes else targets.shape[-1] if kind.has_numbers else 1
     task = Task(
         name, kind, inputs, targets, outputs, parts, "", about,
-        labels=tuple(labels), unit=unit, centre=centre, scale=scale, resampled=resampled,
+        labels=labels, unit=unit, centre=centre, scale=scale, resampled=resampled,
         groups=grouping, preparation=preparation,
     )  # fmt: skip
     return replace(task, fingerprint=_fingerprint(task))
@@ -108,16 +111,38 @@ def deal(strata: Tensor, seed: int, counts: Callable[[int, int], Sequence[int]])
     return Parts(*(torch.from_numpy(np.sort(np.concatenate(part))) for part in dealt))
 
 
-def deal_groups(groups: Tensor, seed: int) -> Parts:
-    """Deal whole groups to parts at random, each to the part that lacks most of its share."""
+def deal_groups(groups: Tensor, seed: int, kind: TaskKind, targets: Tensor, labels: Sequence[str]) -> Parts:
+    """Deal whole groups to parts at random, each to the part that lacks most of its share.
+
+    They are dealt again while a part lacks a class; ValueError if it does every time.
+    """
     codes, sizes = np.unique(groups.numpy(), return_counts=True)
-    wanted = np.array([TRAIN, VALIDATION, 1 - TRAIN - VALIDATION]) * len(groups)
-    dealt: tuple[list[Any], ...] = ([], [], [])
-    for place in np.random.default_rng([_STREAM, seed]).permutation(len(codes)):
-        part = int((wanted / (TRAIN, VALIDATION, 1 - TRAIN - VALIDATION)).argmax())
-        dealt[part].append(codes[place])
-        wanted[part] -= sizes[place]
-    return Parts(*(torch.from_numpy(np.flatnonzero(np.isin(groups.numpy(), part))) for part in dealt))
+    rng = np.random.default_rng([_STREAM, seed])
+    for _ in range(DEALS):
+        wanted = np.array([TRAIN, VALIDATION, 1 - TRAIN - VALIDATION]) * len(groups)
+        dealt: tuple[list[Any], ...] = ([], [], [])
+        for place in rng.permutation(len(codes)):
+            part = int((wanted / (TRAIN, VALIDATION, 1 - TRAIN - VALIDATION)).argmax())
+            dealt[part].append(codes[place])
+            wanted[part] -= sizes[place]
+        parts = Parts(*(torch.from_numpy(np.flatnonzero(np.isin(groups.numpy(), part))) for part in dealt))
+        lack = find_lack(kind, targets, parts)
+        if lack is None:
+            return parts
+    raise ValueError(
+        f"compare: groups were dealt {DEALS} times for seed {seed}, and a part lacks a class each time, as in the last "
+        f"one the {lack[0]} part lacks {labels[lack[1]]!r}; leave that class out, or make more groups that have it."
+    )
+
+
+def find_lack(kind: TaskKind, targets: Tensor, parts: Parts) -> tuple[str, int] | None:
+    """(a part, a class that it lacks and needs): each class trains, and both a yes and a no are in every part."""
+    if kind.has_strata:
+        for name, rows in zip(Parts._fields, parts, strict=True):
+            for each in targets.unique().long().tolist():
+                if (name == "train" or not kind.has_classes) and not (targets[rows] == each).any():
+                    return "training" if name == "train" else name, each
+    return None
 
 
 def shares(_: int, members: int) -> list[int]:

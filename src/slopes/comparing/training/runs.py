@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from slopes.comparing import metrics
+from slopes.comparing.missing import written
 from slopes.comparing.own_metrics import own_metrics
 from slopes.comparing.training.common import Learner, Order, by_loss
 from slopes.comparing.training.schedules import factors
@@ -50,8 +51,11 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
             break
     if job.patience is not None:
         history.return_to_best()
-    validation, test = marks.all(checking), marks.all(judging)
-    return [{"test": test[i], "validation": validation[i], **history.outcome(i)} for i in range(len(cells))]
+    (validation, reasons), (test, more) = marks.all(checking), marks.all(judging)
+    return [
+        written({"test": test[i], "validation": validation[i], "missing": reasons[i] | more[i], **history.outcome(i)})
+        for i in range(len(cells))
+    ]
 
 
 class _History:
@@ -192,18 +196,19 @@ class _Marks:
             scores[index] = metrics.score(self._task, feed, outputs[index], self._targets(rows, index))
         return scores
 
-    def all(self, rows: Tensor) -> list[dict[str, float]]:
+    def all(self, rows: Tensor) -> tuple[list[dict[str, float]], list[dict[str, str]]]:
+        """(values by metric, reasons for missing values by metric), of each cell."""
         outputs = self._learner.outputs(rows)
         found: list[dict[str, float]] = [{} for _ in self._learner.cells]
+        reasons: list[dict[str, str]] = [{} for _ in self._learner.cells]
         for feed, index in self._groups:
-            judged = metrics.judge(self._task, feed, outputs[index], self._targets(rows, index))
-            if self._own:
-                more = metrics.Judged(self._task, feed, outputs[index], self._targets(rows, index))
-                judged |= {metric.name: metric.measure(more) for metric in self._own}
-            for name, values in judged.items():
-                for i, value in zip(index.tolist(), values.tolist(), strict=True):
-                    found[i][name] = value
-        return found
+            judged = metrics.Judged(self._task, feed, outputs[index], self._targets(rows, index))
+            for metric in (*metrics.METRICS[self._task.kind], *self._own):
+                for i, value in zip(index.tolist(), metric.measure(judged).tolist(), strict=True):
+                    found[i][metric.name] = value
+            for (name, place), reason in judged.missing.items():
+                reasons[int(index[place])][name] = reason
+        return found, reasons
 
     def _targets(self, rows: Tensor, index: Tensor) -> Tensor:
         targets = self._task.targets[rows]
