@@ -15,8 +15,9 @@ from torch.nn.functional import logsigmoid, one_hot
 import slopes
 from slopes.card import Loss
 from slopes.comparing.feeding import Unfit, feed
+from slopes.comparing.plain import as_loss
 from slopes.comparing.tasks import Task, TaskKind
-from slopes.comparing.tasks.task import make
+from slopes.comparing.tasks.task import LEFT_OUT, make
 
 MODELS, BATCH, HEIGHT, WIDTH = 2, 6, 4, 5
 
@@ -30,15 +31,19 @@ def task(kind: str, targets=None) -> Task:
         "regression": rng.uniform(-20, 200, (20, 2)).astype(np.float32),
         "count": rng.poisson(2.0, (20, 1)).astype(np.float32),
         "segmentation": (rng.random((20, HEIGHT, WIDTH)) < 0.3).astype(np.float32),
+        "multilabel": (rng.random((20, 4)) < 0.4).astype(np.float32),
+        "tokens": rng.integers(0, 4, (20, WIDTH)),
+        "multiclass_segmentation": rng.integers(0, 4, (20, HEIGHT, WIDTH)),
     }[kind]
     inputs = rng.standard_normal((20, 3)).astype(np.float32)
     return make("made up", kind, inputs, made if targets is None else targets, about="Random numbers.")
 
 
 def outputs(task: Task, *, scale: float = 1.0) -> torch.Tensor:
-    pixels = (HEIGHT, WIDTH) if task.kind == "segmentation" else ()
+    places = tuple(task.targets.shape[1:]) if task.kind.has_positions else ()
+    shape = (*places, task.outputs) if task.kind.has_classes else (task.outputs, *places)
     generator = torch.Generator().manual_seed(1)
-    return scale * torch.randn(MODELS, BATCH, task.outputs, *pixels, generator=generator)
+    return scale * torch.randn(MODELS, BATCH, *shape, generator=generator)
 
 
 def variants(loss: Loss) -> list[Loss]:
@@ -95,7 +100,7 @@ def test_what_is_fed_follows_the_loss_downhill(loss):
         z, y = (0.01 * outputs(fed)[0]).requires_grad_(), fed.targets[:BATCH]
         (slope,) = torch.autograd.grad(variant(*ways(z, y)), z)
         before, after = ways.natural(z.detach()), ways.natural(z.detach() - 0.05 * slope / slope.abs().max())
-        truth = one_hot(y, 4) if fed.kind == "classification" else y
+        truth = one_hot(y, 4) if fed.kind.has_classes else y
         assert (after - truth).abs().mean() < (before - truth).abs().mean(), (variant, fed.kind)
 
 
@@ -283,3 +288,57 @@ def test_predictions_take_any_leading_axes():
         ways = feed(slopes.mse, fed)
         many = outputs(fed).expand(3, MODELS, BATCH, *outputs(fed).shape[2:])
         torch.testing.assert_close(ways.natural(many)[2, 1], ways.natural(outputs(fed)[1]))
+
+
+# ---------------------------------------------------------------------------------- labels that are left out
+
+
+@pytest.mark.parametrize("kind", ["tokens", "multiclass_segmentation"])
+@pytest.mark.parametrize(
+    "given", [slopes.cross_entropy, slopes.mse, slopes.binary_cross_entropy, slopes.hinge, slopes.nll]
+)
+def test_labels_that_are_left_out_change_nothing(kind, given):
+    """Of the others it is the loss of a classification, where each is a sample."""
+    fed = task(kind)
+    labels = fed.targets[:BATCH].clone()
+    labels.flatten()[::3] = LEFT_OUT
+    fed = task(kind, torch.cat([labels, fed.targets[BATCH:]]))
+    z = outputs(fed)[0].requires_grad_()
+    value = feed(given, fed).apply(given, z, labels)
+    (slope,) = torch.autograd.grad(value, z)
+    kept = labels >= 0
+    assert (slope[~kept] == 0).all()
+    ways = feed(given, task("classification"))
+    torch.testing.assert_close(value, ways.apply(given, z[kept], labels[kept]))
+
+
+def test_region_losses_of_several_classes_leave_out_pixels():
+    fed = task("multiclass_segmentation")
+    labels = fed.targets[:BATCH].clone()
+    labels[:, 0] = LEFT_OUT
+    fed = task("multiclass_segmentation", torch.cat([labels, fed.targets[BATCH:]]))
+    z = outputs(fed)[0]
+    for loss in (slopes.dice, slopes.lovasz_softmax, slopes.lovasz_hinge):
+        value = feed(loss, fed).apply(loss, z, labels)
+        torch.testing.assert_close(value, feed(loss, fed).apply(loss, z[:, 1:], labels[:, 1:]))
+
+
+def test_losses_of_pytorch_get_a_row_for_each_token():
+    fed = task("tokens")
+    labels = fed.targets[:BATCH].clone()
+    labels[:, 0] = LEFT_OUT
+    left = task("tokens", torch.cat([labels, fed.targets[BATCH:]]))
+    z = outputs(fed)[0]
+    for given in (
+        torch.nn.CrossEntropyLoss(),
+        torch.nn.functional.cross_entropy,
+        lambda z, y: torch.nn.functional.cross_entropy(z, y),
+    ):
+        loss = as_loss(given)
+        wanted = torch.nn.functional.cross_entropy(z.movedim(-1, 1), labels)
+        torch.testing.assert_close(feed(loss, left).apply(loss, z, labels), wanted)
+    plain = as_loss(torch.nn.MSELoss())
+    card = feed(slopes.mse, fed).apply(slopes.mse, z, fed.targets[:BATCH])
+    torch.testing.assert_close(feed(plain, fed).apply(plain, z, fed.targets[:BATCH]), card)
+    with pytest.raises(Unfit, match=r"^MSELoss has no mask, and 6 targets are left out; take the card slopes.mse"):
+        feed(plain, left)

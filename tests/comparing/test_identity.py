@@ -21,6 +21,7 @@ from torch import nn  # noqa: E402
 
 import slopes  # noqa: E402
 from slopes.comparing import identity  # noqa: E402
+from slopes.comparing.feeding import Feed  # noqa: E402
 from slopes.comparing.networks import resolve  # noqa: E402
 from slopes.comparing.plan import make_plan  # noqa: E402
 from slopes.comparing.settings import Settings  # noqa: E402
@@ -341,11 +342,11 @@ def test_an_activation_that_cannot_be_trained_is_refused(given, message):
     assert str(told.value).startswith(f"compare: {message}")
 
 
-def test_a_loss_is_probed_as_it_is_fed(monkeypatch):
-    def fed(outputs, targets):
-        return outputs, targets
+AS_THEY_ARE = Feed("", "", *[lambda x: x] * 3)
 
-    monkeypatch.setattr(identity, "feed", lambda loss, task: fed)
+
+def test_a_loss_is_probed_as_it_is_fed(monkeypatch):
+    monkeypatch.setattr(identity, "feed", lambda loss, task: AS_THEY_ARE)
     task = make_task()
     probes = {loss.name: identity.probe_loss(loss, task) for loss in (slopes.cross_entropy, slopes.softmax_focal)}
     cross = probes["cross_entropy"]
@@ -376,7 +377,7 @@ def test_a_loss_that_cuts_off_the_gradient_is_refused(monkeypatch):
     def cut(logits, label):
         return logits.detach().sum(-1)
 
-    monkeypatch.setattr(identity, "feed", lambda loss, task: lambda outputs, targets: (outputs, targets))
+    monkeypatch.setattr(identity, "feed", lambda loss, task: AS_THEY_ARE)
     with pytest.raises(ValueError, match=r"compare: cut cuts off the gradient"):
         identity.probe_loss(cut, make_task())
 

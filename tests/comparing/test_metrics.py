@@ -17,9 +17,9 @@ from torch.nn.functional import logsigmoid, softmax
 
 import slopes
 from slopes.comparing.feeding import feed
-from slopes.comparing.metrics import METRICS, judge, metrics_of, score
+from slopes.comparing.metrics import METRICS, Judged, metrics_of
 from slopes.comparing.tasks import TaskKind
-from slopes.comparing.tasks.task import make
+from slopes.comparing.tasks.task import LEFT_OUT, make
 
 MODELS, SAMPLES = 4, 300
 LOSS = {
@@ -28,6 +28,9 @@ LOSS = {
     "regression": slopes.mse,
     "count": slopes.poisson_nll,
     "segmentation": slopes.dice,
+    "multilabel": slopes.binary_cross_entropy,
+    "tokens": slopes.cross_entropy,
+    "multiclass_segmentation": slopes.dice,
 }
 
 
@@ -48,13 +51,18 @@ def made(kind: str, seed: int = 0) -> SimpleNamespace:
         "regression": (50 + 20 * rng.standard_normal((SAMPLES, 2))).astype(np.float32),
         "count": rng.poisson(3.0, (SAMPLES, 1)).astype(np.float32),
         "segmentation": (rng.random((SAMPLES, 3, 4)) < 0.3).astype(np.float32),
+        "multilabel": (rng.random((SAMPLES, 4)) < 0.3).astype(np.float32),
+        "tokens": rng.integers(-1, 5, (SAMPLES, 3)),
+        "multiclass_segmentation": rng.integers(-1, 5, (SAMPLES, 3, 4)),
     }[kind]
+    if kind in ("tokens", "multiclass_segmentation"):
+        targets = np.where(targets < 0, LEFT_OUT, targets)
     task = make("made up", kind, rng.standard_normal((SAMPLES, 2)), targets, about="Random numbers.")
     ways = feed(LOSS[kind], task)
     targets = torch.stack([task.targets[torch.from_numpy(rng.permutation(SAMPLES))] for _ in range(MODELS)])
-    known = targets if kind in ("classification", "binary", "segmentation") else (targets - task.centre) / task.scale
-    if kind == "classification":
-        known = torch.eye(5)[targets]
+    known = (targets - task.centre) / task.scale if task.kind.has_numbers else targets
+    if task.kind.has_classes:
+        known = torch.eye(5)[targets.clamp_min(0)]
     elif kind == "binary":
         known = targets[..., None] - 0.5
     elif kind == "segmentation":
@@ -65,7 +73,17 @@ def made(kind: str, seed: int = 0) -> SimpleNamespace:
 
 
 def judged(it: SimpleNamespace) -> dict[str, list[float]]:
-    return {name: value.tolist() for name, value in judge(it.task, it.feed, it.outputs, it.targets).items()}
+    of_all = Judged(it.task, it.feed, it.outputs, it.targets)
+    return {metric.name: metric.measure(of_all).tolist() for metric in METRICS[it.task.kind]}
+
+
+def score(task, ways, outputs, targets) -> torch.Tensor:
+    return METRICS[task.kind][0].measure(Judged(task, ways, outputs, targets))
+
+
+def of_labels(measure):
+    """A measure of the labels that count, and of the probabilities there."""
+    return lambda y, p: measure(y[y >= 0], p[y >= 0])
 
 
 def of_each(it: SimpleNamespace, measure) -> list[float]:
@@ -116,6 +134,23 @@ ORACLES = {
         "dice": lambda y, p: np.mean([sklearn.f1_score(a.ravel(), b.ravel() > 0.5, zero_division=1.0) for a, b in zip(y, p, strict=True)]),
         "log_loss": lambda y, p: sklearn.log_loss(y.ravel(), p.ravel()),
     },
+    "multilabel": {
+        "mean_average_precision": lambda y, p: sklearn.average_precision_score(y, p, average="macro"),
+        "macro_f1": lambda y, p: sklearn.f1_score(y, p > 0.5, average="macro"),
+        "accuracy": lambda y, p: (y == (p > 0.5)).mean(),
+        "log_loss": lambda y, p: sklearn.log_loss(y.ravel(), p.ravel()),
+        "brier": lambda y, p: sklearn.brier_score_loss(y.ravel(), p.ravel()),
+    },
+    "tokens": {
+        "accuracy": of_labels(lambda y, p: sklearn.accuracy_score(y, p.argmax(-1))),
+        "macro_f1": of_labels(lambda y, p: sklearn.f1_score(y, p.argmax(-1), average="macro")),
+        "log_loss": of_labels(lambda y, p: sklearn.log_loss(y, p, labels=range(5))),
+    },
+    "multiclass_segmentation": {
+        "mean_iou": of_labels(lambda y, p: sklearn.jaccard_score(y, p.argmax(-1), average="macro")),
+        "accuracy": of_labels(lambda y, p: sklearn.accuracy_score(y, p.argmax(-1))),
+        "log_loss": of_labels(lambda y, p: sklearn.log_loss(y, p, labels=range(5))),
+    },
 }  # fmt: skip
 
 
@@ -162,7 +197,8 @@ def test_what_is_no_number_is_a_guess(kind, bad):
     assert all(values[name][2:] == fine[name][2:] for name in fine), "the others are what they were"
     if bad == 3e38 and kind != "count":
         return  # a number, if a mad one
-    shares, off = (it.targets[0] == (kind != "classification")).double().mean(), 0.0
+    first = it.targets[0][it.targets[0] >= 0] if it.task.kind.has_classes else it.targets[0]
+    shares, off = (first == (not it.task.kind.has_classes)).double().mean(), 0.0
     if it.task.centre is not None:
         off = (it.targets[0] - it.task.centre).abs().mean()
     guess = {
@@ -177,6 +213,9 @@ def test_what_is_no_number_is_a_guess(kind, bad):
         "regression": {"mae": off},
         "count": {"mae": off},
         "segmentation": {"iou": 0, "log_loss": np.log(2)},
+        "multilabel": {"mean_average_precision": shares, "macro_f1": 0, "log_loss": np.log(2)},
+        "tokens": {"accuracy": shares, "log_loss": np.log(5)},
+        "multiclass_segmentation": {"accuracy": shares, "log_loss": np.log(5)},
     }[kind]
     for name, value in guess.items():
         assert values[name][0] == pytest.approx(float(value), rel=1e-6), name
@@ -202,6 +241,18 @@ def test_nothing_to_find_is_no_division_by_zero():
     it = made("regression")
     it.targets = torch.full_like(it.targets, 50.0)
     assert np.isfinite(judged(it)["r2"]).all()
+
+
+def test_classes_that_are_nowhere_have_no_part_in_a_mean_of_classes():
+    it = made("multiclass_segmentation")
+    it.targets = it.targets.clamp(max=2)
+    it.outputs[..., 3:] = -9.0
+    for y, p, ours in zip(it.targets, it.outputs.argmax(-1), judged(it)["mean_iou"], strict=True):
+        assert ours == pytest.approx(sklearn.jaccard_score(y[y >= 0], p[y >= 0], average="macro"))
+    it = made("multilabel")
+    it.targets[:, :, 2] = 0
+    theirs = of_each(it, lambda y, p: sklearn.average_precision_score(y[:, [0, 1, 3]], p[:, [0, 1, 3]]))
+    np.testing.assert_allclose(judged(it)["mean_average_precision"], theirs)
 
 
 def test_a_predicted_count_below_zero_has_a_large_deviance_and_no_infinite_one():

@@ -152,7 +152,7 @@ def test_a_run_whose_metric_has_no_value_is_recorded_and_says_so(tmp_path, monke
     assert np.isnan([run.test["unlucky"] for run in resumed.runs]).tolist() == [False, True, True, True]
 
 
-def failing(*_):
+def failing(*_, **__):
     raise KeyError("no such thing")
 
 
@@ -171,7 +171,10 @@ def as_text(y_true, y_pred):
         ({"optimizer": failing}, "optimizer, your failing, fails: KeyError"),
         ({"schedule": failing}, "schedule, your failing, fails: KeyError"),
         ({"schedule": lambda share: float("nan")}, "the schedule must give a finite factor of the rate, got nan."),
-        ({"augment": lambda x: x[:, :2]}, "a step of training with your own augment fails: RuntimeError: mat1 and mat2"),
+        (
+            {"augment": lambda x: x[:, :2]},
+            "a step of training with your own augment fails: RuntimeError: mat1 and mat2",
+        ),
     ],
     ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
 )

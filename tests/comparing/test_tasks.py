@@ -466,7 +466,9 @@ def test_groups_of_unequal_sizes_are_dealt_anew_for_every_seed():
 
 def test_a_sample_without_a_group_is_refused():
     pandas = pytest.importorskip("pandas")
-    words = r"^compare: 2 samples of 60 have no group, the first is sample 7; leave them out, or give each a group of its"
+    words = (
+        r"^compare: 2 samples of 60 have no group, the first is sample 7; leave them out, or give each a group of its"
+    )
     named = np.array([f"p{i // 4}" for i in range(60)], dtype=object)
     numbered = np.arange(60) // 4 + 0.0
     for groups, nothing in ((named, None), (numbered, np.nan)):
@@ -576,20 +578,58 @@ def test_pictures_get_their_colours_first():
         (np.zeros((60, 4, 5)) + (RNG.random((60, 4, 5)) < 0.3), "segmentation"),
         (RNG.random((60, 4, 5)) < 0.3, "segmentation"),
         ((RNG.random((60, 1, 4, 5)) < 0.3).astype(int), "segmentation"),
+        (RNG.integers(0, 3, (60, 4, 5)), "multiclass_segmentation"),
+        (RNG.random((60, 3)) < 0.4, "multilabel"),
+        ((RNG.random((60, 3)) < 0.4).astype(float), "multilabel"),
     ],
 )
 def test_the_kind_is_read_from_the_targets(targets, kind):
-    shape = (4, 5) if kind == "segmentation" else (4,)
+    shape = (4, 5) if kind.endswith("segmentation") else (4,)
     task = resolve((RNG.standard_normal((len(targets), *shape)), targets))
     assert task.kind == kind
-    assert task.targets.dtype == (torch.int64 if kind == "classification" else torch.float32)
+    assert task.targets.dtype == (torch.int64 if task.kind.has_classes else torch.float32)
     assert task.targets.shape == {
         "classification": (len(targets),),
         "binary": (len(targets),),
         "regression": (len(targets), targets.shape[1] if targets.ndim > 1 else 1),
         "count": (len(targets), 1),
         "segmentation": (60, 4, 5),
+        "multiclass_segmentation": (60, 4, 5),
+        "multilabel": (60, 3),
     }[kind]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "kind"),
+    [
+        (torch.randint(0, 9, (60, 7)), RNG.integers(0, 9, (60, 7)), "tokens"),
+        (torch.randint(0, 9, (60, 7)), RNG.choice(["O", "B"], (60, 7)), "tokens"),
+        (torch.randint(0, 9, (60, 7)), RNG.random((60, 7)) < 0.3, "tokens"),
+        (torch.randint(0, 9, (60, 7)), RNG.random((60, 6)) < 0.3, "multilabel"),
+        (RNG.standard_normal((60, 7, 3)), RNG.integers(-1, 9, (60, 7)), "tokens"),
+        (RNG.standard_normal((60, 3, 7)), RNG.integers(0, 9, (60, 7)), "tokens"),
+        (RNG.standard_normal((60, 7)), RNG.integers(0, 9, (60, 7)), "regression"),
+        (torch.randint(0, 9, (60, 7)), RNG.standard_normal((60, 7)), "regression"),
+    ],
+)
+def test_labels_of_tokens_are_told_by_the_inputs(inputs, targets, kind):
+    task = resolve((inputs, targets))
+    assert task.kind == kind
+    assert task.targets.shape == targets.shape
+
+
+def test_labels_below_zero_are_left_out():
+    labels = RNG.integers(0, 9, (60, 7))
+    labels[:, 5:] = -1
+    task = resolve((torch.randint(0, 9, (60, 7)), labels))
+    assert (task.targets[:, 5:] == -100).all()
+    assert task.targets[:, :5].tolist() == labels[:, :5].tolist()
+    assert task.outputs == len(task.labels) == labels.max() + 1
+    assert task.ignores
+    assert "read as a class for each token (9 in all), and 120 of 420 labels are left out." in task.about
+    wider = task.with_classes(12)
+    assert (wider.outputs, wider.labels[-1], wider.fingerprint) == (12, "11", task.fingerprint)
+    assert not resolve((torch.randint(0, 9, (60, 7)), labels.clip(0))).ignores
 
 
 def test_the_kind_can_be_said():
@@ -655,8 +695,12 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
         ((X, np.full(60, 3.5)), {}, "all training targets are 3.5; there is nothing to learn."),
         ((X, [f"id{i}" for i in range(60)]), {}, "60 targets have 60 different values, which are no classes"),
         ((X, ["rare"] * 2 + ["a", "b"] * 29), {}, "class 'rare' has 2 of 60 samples, and each of three parts needs one"),
-        ((X, np.tile([[0, 1], [1, 1]], (30, 1))), {}, "targets (60, 2) of 0 and 1 are several labels for a sample"),
-        ((X, np.eye(3)[LABELS]), {}, "targets (60, 3) of 0 and 1 are several labels for a sample; give the label of each, as in targets.argmax(1)"),
+        ((X, np.tile([[0, 1], [1, 1]], (30, 1))), {}, "label 1 is 1 in all samples that train; leave it out, or split the data otherwise."),
+        ((X, np.eye(3)[LABELS]), {}, "targets (60, 3) have one 1 in each row; give the label of each sample, as in targets.argmax(1)"),
+        ((X, LABELS), {"task": "multilabel"}, "a multilabel task takes 0 and 1 of shape (sample, label), got int64 (60,)."),
+        ((X, LABELS), {"task": "tokens"}, "a tokens task takes labels of shape (sample, token), got int64 (60,)."),
+        ((X, X), {"task": "tokens"}, "a tokens task takes labels of shape (sample, token), got float64 (60, 4)."),
+        ((X, np.full((60, 4), 3)), {"task": "tokens"}, "the labels of a tokens task must have two classes or more."),
         ((X, LABELS), {"target": "y"}, "targets come with these data already; leave out target='y'."),
         (((X, LABELS > 1), (X[:2], LABELS[:2] > 1), (X, LABELS > 1)), {}, "the validation part has no 'True', without which"),
         (((X, LABELS > 1), (X, LABELS > 1), (X[:2], LABELS[:2] > 1)), {}, "the test part has no 'True', without which"),
@@ -675,7 +719,6 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
         (Pairs([X[0], X[1, :2]], [0, 1]), {}, "the inputs must have one shape; sample"),
         (["just", "words"], {}, "the inputs must be an array with a sample each, got a str."),
         (Face(text=[f"text {i}" for i in range(60)], label=LABELS), {}, "column 'text' has 60 different texts, such as 'text 0'; leave it out by drop=['text'], or make them fewer."),
-        (Face(pixels=X, other=LABELS, label=LABELS), {}, "data has 'pixels', an array in each sample, beside 1 other columns"),
         (Face(pixels=X, answer=LABELS), {}, "data needs target=, the column to be told; there are pixels, answer."),
         (Face(pixels=X, answer=LABELS), {"target": "anser"}, "data has no column 'anser'; did you mean 'answer'?"),
         ((X, LABELS), {"drop": ["id"]}, "data is no table, so it has no column 'id' to leave out or split by."),
@@ -735,8 +778,8 @@ def test_arrays_that_only_running_code_could_read_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^compare: own.npz cannot be read as .npz; save it with numpy.savez."):
         resolve(path)
     assert not (tmp_path / "sprung").exists()
-    np.savez(path, a=X, b=X, y=LABELS)
-    with pytest.raises(ValueError, match=r"^compare: own.npz must hold two arrays, .* beside 'y' it has a, b"):
+    np.savez(path, y=LABELS)
+    with pytest.raises(ValueError, match=r"^compare: own.npz must hold an array of inputs beside 'y'."):
         resolve(path)
 
 

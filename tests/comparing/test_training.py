@@ -16,7 +16,9 @@ from torch import nn
 import slopes
 from helpers import mark_exhaustive
 from slopes.comparing import training
+from slopes.comparing.feeding import Feed
 from slopes.comparing.job import Cell, Job
+from slopes.comparing.metrics import Judged, Metric
 from slopes.comparing.networks import Network
 from slopes.comparing.settings import Settings
 from slopes.comparing.tasks.task import Parts, Task
@@ -26,11 +28,7 @@ from slopes.fast import short
 # ------------------------------------------------------------------------------- the other parts, as small as can be
 
 
-class FakeFeed:
-    """Outputs and targets as they are."""
-
-    def __call__(self, outputs, targets):
-        return outputs, targets
+AS_THEY_ARE = Feed("", "", *[lambda x: x] * 3)
 
 
 class FakeTask(Task):
@@ -58,17 +56,19 @@ class FakeNetwork(Network):
         return returned
 
 
-def accuracy(task, feed, outputs, targets):
-    return (outputs.argmax(-1) == targets).double().mean(1)
+def accuracy(judged):
+    return (judged.outputs.argmax(-1) == judged.targets).double().mean(1)
 
 
-FAKE_METRICS = SimpleNamespace(score=accuracy, judge=lambda *given: {"accuracy": accuracy(*given)})
+FAKE_METRICS = SimpleNamespace(
+    METRICS={"classification": (Metric("accuracy", "accuracy", True, True, 0.005, accuracy),)}, Judged=Judged
+)
 
 
 @pytest.fixture(autouse=True)
 def parts(monkeypatch):
     """Metrics and feeding of this file."""
-    monkeypatch.setattr(engine.feeding, "feed", lambda loss, task: FakeFeed())
+    monkeypatch.setattr(engine.feeding, "feed", lambda loss, task: AS_THEY_ARE)
     monkeypatch.setattr(runs, "metrics", FAKE_METRICS)
 
 

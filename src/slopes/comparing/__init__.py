@@ -7,14 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from slopes.comparing.across import Benchmark as Benchmark
+    from slopes.comparing.across import compare_tasks as compare_tasks
     from slopes.comparing.api import compare as compare
     from slopes.comparing.errors import StudyError as StudyError
     from slopes.comparing.pair import Run as Run
     from slopes.comparing.progress import Progress as Progress
     from slopes.comparing.study import Study as Study
 
-_HOMES = {"compare": "api", "StudyError": "errors", "Progress": "progress", "Run": "pair", "Study": "study"}
-__all__ = ["Progress", "Run", "Study", "StudyError", "compare"]
+_HOMES = {
+    "Benchmark": "across", "Progress": "progress", "Run": "pair", "Study": "study", "StudyError": "errors",
+    "compare": "api", "compare_tasks": "across",
+}  # fmt: skip
+__all__ = ["Benchmark", "Progress", "Run", "Study", "StudyError", "compare", "compare_tasks"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,9 +38,10 @@ class Feed:
     natural: Map
     """Map from outputs to predictions, in float64, with any leading axes.
 
-    These are probabilities of the classes (…, class), the probability of a yes (…,), also for each pixel (…, height,
-    width), or the mean in the units of the target (…, column).
+    These are probabilities of the classes (…, class), the probability of a yes (…,), also for each label (…, label) or
+    pixel (…, height, width), or the mean in the units of the target (…, column).
     """
+    mask: Map | None = None  #: of the targets: True where the loss counts; None if all do
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Arguments of the loss, for a batch of one model."""
@@ -47,13 +49,42 @@ class Feed:
         target = self.target(targets)
         return prediction, target.to(prediction.dtype) if target.is_floating_point() else target
 
+    def apply(self, loss: Loss | PlainLoss, outputs: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+        """Loss of a batch of one model, over the targets that count."""
+        masked = {} if self.mask is None else {"mask": self.mask(targets)}
+        values: Tensor = loss(*self(outputs, targets), reduction=reduction, **masked)
+        return values
+
 
 def feed(loss: Loss | PlainLoss, task: Task) -> Feed:
     """Feed of a loss; Unfit if the task has none."""
-    if isinstance(loss, PlainLoss):
-        if loss.card is None:
-            return _as_they_are(task)
-        loss = loss.card
+    if not isinstance(loss, PlainLoss):
+        made = _feed(loss, task)
+        return replace(made, mask=partial(_counts, 0 if loss.kind.rowwise else task.outputs)) if task.ignores else made
+    made = _as_they_are(task) if loss.card is None else _feed(loss.card, task)
+    if loss.card is not None and task.ignores and not loss.card.kind.takes_labels:
+        raise Unfit(
+            f"{loss.name} has no mask, and {int((task.targets < 0).sum())} targets are left out; take the card "
+            f"slopes.{loss.card.name}"
+        )
+    return _in_rows(made, task.targets.ndim) if task.kind.has_classes and task.kind.has_positions else made
+
+
+def _counts(classes: int, targets: Tensor) -> Tensor:
+    """Mask of labels that count; with an axis of `classes` where the loss has a value for each."""
+    return (targets >= 0).unsqueeze(-1).expand(*targets.shape, classes) if classes else targets >= 0
+
+
+def _in_rows(made: Feed, axes: int) -> Feed:
+    """Feed with one row for each token or pixel, as targets of `axes` axes have them."""
+
+    def joined(one: Map) -> Map:
+        return lambda x: one(x).flatten(0, axes - 1)
+
+    return replace(made, prediction=joined(made.prediction), target=joined(made.target))
+
+
+def _feed(loss: Loss, task: Task) -> Feed:
     space = loss.kind.space_of(loss.settings)
     if loss.kind.is_of_single_predictions and not loss.kind.has_regions and not _is_output(loss.kind, space):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
@@ -68,6 +99,8 @@ def _as_they_are(task: Task) -> Feed:
         return Feed("", "logits and labels", _same, _same, _softmax)
     if task.kind.has_numbers:
         return _numbers(slopes.mse, task)
+    if task.kind.has_rows_of_labels:
+        return Feed("", "a logit and 0 or 1 for each label", _same, _same, lambda z: torch.sigmoid(z.double()))
     axis = -3 if task.kind.has_pixels else -1
 
     def chance(outputs: Tensor) -> Tensor:
@@ -129,6 +162,10 @@ def _classes(loss: Loss, task: Task) -> Feed:
         return Feed("on rows of one label", "a row of logits and its one label", _same, rows, natural)
     if kind.predicts_vectors:
         return Feed("on logits and one-hot rows", "logits and one-hot rows, as vectors", _same, rows, _softmax)
+    if kind.has_regions and task.kind.has_pixels:
+        if kind.arguments[1].space.is_yes_or_no:
+            return Feed("one-vs-rest on maps", "maps of logits, and a mask for each class", _same, rows, _shares)
+        return Feed("", "maps of logits, and labels", _same, _same, _softmax)
     raise _unfit(loss, task.kind, "is a loss of regions of pixels, which classes do not have" * kind.has_regions)
 
 
@@ -180,13 +217,20 @@ def _logs(loss: Loss, rows: Map) -> Map:
 # ----------------------------------------------------------------------------------------- yes or no
 
 
+#: axis of the outputs to drop, and words for a logit's place, by kinds of tasks whose sample has several logits
+_LOGITS: dict[TaskKind, tuple[int | None, str]] = {
+    TaskKind.MASKS: (-3, " of each pixel"),
+    TaskKind.LABELS: (None, " of each label"),
+}
+
+
 def _yes_or_no(loss: Loss, task: Task) -> Feed:
-    """Feed from the logit of a yes: per sample, (…, 1), or per pixel, (…, 1, height, width)."""
+    """Feed from the logit of a yes: per sample, (…, 1), per label, (…, label), or per pixel, (…, 1, height, width)."""
     kind, space = loss.kind, loss.kind.space_of(loss.settings)
-    axis, each = (-3, " of each pixel") if task.kind.has_pixels else (-1, "")
+    axis, each = _LOGITS.get(task.kind, (-1, ""))
 
     def logit(outputs: Tensor) -> Tensor:
-        return outputs.squeeze(axis)
+        return outputs if axis is None else outputs.squeeze(axis)
 
     def rows_of(head: Map) -> Map:
         """Apply a map of rows to the logits of no and yes, 0 and z."""
@@ -198,7 +242,7 @@ def _yes_or_no(loss: Loss, task: Task) -> Feed:
     def made(note: str, fed: str, prediction: Map, target: Map) -> Feed:
         return Feed(note, fed + each, prediction, target, natural)
 
-    if kind.tells_yes_or_no and not kind.rowwise:
+    if kind.tells_yes_or_no and (not kind.rowwise or task.kind.has_rows_of_labels):
         if space.is_logit:
             return made("", "a logit and a yes or no", logit, _same)
         words = "a sigmoid probability and a yes or no"

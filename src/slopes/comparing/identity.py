@@ -25,6 +25,7 @@ from slopes.card import Activation, Card
 from slopes.comparing.feeding import feed
 from slopes.comparing.networks.network import seeded
 from slopes.comparing.plain import OWN
+from slopes.comparing.tasks.inputs import Inputs, call_model, map_tensors
 from slopes.comparing.tasks.task import strata_of
 from slopes.loading import describe
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from slopes.comparing.networks.network import Network
     from slopes.comparing.tasks import Task
 
+PROBED = 2**14  #: most targets, beyond two samples, on which a loss is probed
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), range)
 #: files of slopes that decide how a network is trained and recorded
 TRAINING = {
@@ -85,7 +87,7 @@ def of_activation(given: Any) -> dict[str, str]:
     }
 
 
-def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Tensor) -> str:
+def of_network(network: Network, kept: Mapping[str, Tensor], inputs: Inputs) -> str:
     """`kept` has the weights that no seed draws anew."""
     model = network.build(0)
     made_by = None if isinstance(network.source, nn.Module) else network.source
@@ -153,15 +155,16 @@ def probe_loss(card: Any, task: Task) -> Tensor:
     targets = task.targets[_probe_samples(task)]
     if targets.is_floating_point() and exact:
         targets = targets.double()
-    shape = (1, *targets.shape[1:]) if task.kind.has_pixels else (task.outputs,)
+    places = targets.shape[1:] if task.kind.has_positions else ()
+    shape = (*places, task.outputs) if task.kind.has_classes else (task.outputs, *places)
     drawn = torch.randn(len(targets), *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     outputs = (drawn if exact else drawn.float()).requires_grad_()
     fed = feed(card, task)
     try:
         with torch.enable_grad():
-            values = card(*fed(outputs, targets), reduction="none" if exact else "mean")
+            values = fed.apply(card, outputs, targets, "none" if exact else "mean")
             _check_learns(card.name, values.requires_grad)
-            values.sum().backward()
+            values.sum().backward()  # type: ignore[no-untyped-call]
     except _Severed:
         raise
     except Exception as error:
@@ -173,7 +176,8 @@ def probe_loss(card: Any, task: Task) -> Tensor:
 def _probe_samples(task: Task) -> Tensor:
     """Indices of the first samples, and the first of every class, as data may be sorted."""
     rows = np.unique(strata_of(task.kind, task.targets).numpy(), return_index=True)[1]
-    return torch.from_numpy(np.union1d(rows, np.arange(min(16, len(task.targets)))))
+    first = max(2, min(16, PROBED // task.targets[0].numel()))  # of large masks fewer
+    return torch.from_numpy(np.union1d(rows, np.arange(min(first, len(task.targets)))))
 
 
 class _Severed(ValueError):
@@ -190,16 +194,17 @@ def _doubled(given: Any) -> nn.Module:
     return module.double()
 
 
-def _response(network: Network, inputs: Tensor, training: bool) -> str:
+def _response(network: Network, inputs: Inputs, training: bool) -> str:
     """Outputs at seed 0, in float64, so that the order of additions never shows."""
     model = network.build(0).train(training)
     try:
         with seeded(0), torch.no_grad():
-            given = copy.deepcopy(model).double()(inputs.double() if inputs.is_floating_point() else inputs)
+            doubled = map_tensors(lambda each: each.double() if each.is_floating_point() else each, inputs)
+            given = call_model(copy.deepcopy(model).double(), doubled)
         return figures(network.predict(given))
     except Exception:  # it casts to float32 somewhere
         with seeded(0), torch.no_grad():
-            return figures(network.predict(model(inputs)), 3)
+            return figures(network.predict(call_model(model, inputs)), 3)
 
 
 def figures(values: Tensor, digits: int = 6) -> str:

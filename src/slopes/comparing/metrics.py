@@ -62,7 +62,7 @@ class Judged:
     def chance(self) -> Tensor:
         """Predicted probability of the true class, or of the true yes or no."""
         if self.task.kind.has_classes:
-            return self.predicted.gather(-1, self.targets.unsqueeze(-1)).squeeze(-1)
+            return self.predicted.gather(-1, self.targets.clamp_min(0).unsqueeze(-1)).squeeze(-1)
         return torch.where(self.targets == 1, self.predicted, 1 - self.predicted)
 
     @cached_property
@@ -71,19 +71,35 @@ class Judged:
         return self.predicted > 0.5, self.targets == 1
 
     @cached_property
+    def counted(self) -> Tensor | None:
+        """Mask of the labels that count; None if all do."""
+        return self.targets >= 0 if self.task.ignores else None
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean of values (model, sample, …) that count, by model; 0 of none."""
+        values = values.double().flatten(1)
+        if self.counted is None:
+            return values.mean(1)
+        counted = self.counted.flatten(1)
+        return (values * counted).sum(1) / counted.sum(1).clamp_min(1)
+
+    @cached_property
+    def by_class(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Numbers of right, predicted and true labels of each class, each (model, class)."""
+        if self.task.kind.has_rows_of_labels:
+            predicted, true = self.yes_masks
+            return (predicted & true).sum(1).double(), predicted.sum(1).double(), true.sum(1).double()
+        predicted, true = self.predicted_class.flatten(1), self.targets.flatten(1).clamp_min(0)
+        counts = (
+            torch.ones_like(true, dtype=torch.float64) if self.counted is None else self.counted.flatten(1).double()
+        )
+        none = torch.zeros(len(true), self.task.outputs, dtype=torch.float64)
+        right = none.scatter_add(1, true, counts * (predicted == true))
+        return right, none.scatter_add(1, predicted, counts), none.scatter_add(1, true, counts)
+
+    @cached_property
     def _finite(self) -> bool:
         return bool(self.outputs.sum().isfinite())  # a sum takes a tenth of the time
-
-
-def judge(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Every metric, (model,) in float64, of outputs and targets (model, sample, …)."""
-    judged = Judged(task, feed, outputs, targets)
-    return {metric.name: metric.measure(judged) for metric in METRICS[task.kind]}
-
-
-def score(task: Task, feed: Feed, outputs: Tensor, targets: Tensor) -> Tensor:
-    """First metric alone, as by `judge`."""
-    return METRICS[task.kind][0].measure(Judged(task, feed, outputs, targets))
 
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
@@ -102,16 +118,16 @@ def scaled(metrics: tuple[Metric, ...], task: Task) -> tuple[Metric, ...]:
 
 
 def _accuracy(judged: Judged) -> Tensor:
-    return (judged.predicted_class == judged.targets).double().mean(1)
+    return judged.mean(judged.predicted_class == judged.targets)
 
 
 def _yes_accuracy(judged: Judged) -> Tensor:
     predicted, true = judged.yes_masks
-    return (predicted == true).double().mean(1)
+    return judged.mean(predicted == true)
 
 
 def _log_loss(judged: Judged) -> Tensor:
-    return -judged.chance.clamp_min(_EPS).log().flatten(1).mean(1)
+    return judged.mean(-judged.chance.clamp_min(_EPS).log())
 
 
 def _brier(judged: Judged) -> Tensor:
@@ -120,7 +136,7 @@ def _brier(judged: Judged) -> Tensor:
 
 
 def _yes_brier(judged: Judged) -> Tensor:
-    return (1 - judged.chance).square().mean(1)
+    return judged.mean((1 - judged.chance).square())
 
 
 def _calibration(judged: Judged) -> Tensor:
@@ -163,9 +179,20 @@ def _share(part: Tensor, whole: Tensor) -> Tensor:
 
 
 def _average_precision(judged: Judged) -> Tensor:
-    """Mean, over the true yeses, of the precision at their own probability; ties count together."""
-    order = judged.predicted.argsort(dim=1, descending=True)
-    chance, yes = judged.predicted.gather(1, order), judged.yes_masks[1].gather(1, order).double()
+    return _precision_of(judged.predicted, judged.yes_masks[1])
+
+
+def _mean_average_precision(judged: Judged) -> Tensor:
+    """Mean over the labels that some sample has."""
+    true = judged.yes_masks[1].transpose(1, 2)
+    precision = _precision_of(judged.predicted.transpose(1, 2).flatten(0, 1), true.flatten(0, 1)).view(true.shape[:2])
+    return precision.sum(1) / true.any(2).sum(1).clamp_min(1)
+
+
+def _precision_of(chance: Tensor, true: Tensor) -> Tensor:
+    """Mean, over the true yeses, of the precision at their own probability; ties count together; 0 without a yes."""
+    order = chance.argsort(dim=1, descending=True)
+    chance, yes = chance.gather(1, order), true.gather(1, order).double()
     places = torch.arange(chance.shape[1], device=chance.device).expand_as(chance)
     last = torch.ones_like(chance, dtype=torch.bool)
     last[:, :-1] = chance[:, :-1] != chance[:, 1:]
@@ -173,6 +200,22 @@ def _average_precision(judged: Judged) -> Tensor:
     ends = torch.where(last, places, chance.shape[1]).flip(1).cummin(1).values.flip(1)
     precision = (yes.cumsum(1) / (places + 1)).gather(1, ends)
     return (precision * yes).sum(1) / yes.sum(1).clamp_min(1)
+
+
+def _macro_f1(judged: Judged) -> Tensor:
+    """Mean F1 over the classes that are true or predicted somewhere."""
+    right, predicted, true = judged.by_class
+    return _mean_of_classes(2 * right, predicted + true)
+
+
+def _mean_iou(judged: Judged) -> Tensor:
+    """Mean over the classes that are true or predicted somewhere, each over all pixels."""
+    right, predicted, true = judged.by_class
+    return _mean_of_classes(right, predicted + true - right)
+
+
+def _mean_of_classes(part: Tensor, whole: Tensor) -> Tensor:
+    return (part / whole.clamp_min(1)).sum(1) / (whole > 0).sum(1).clamp_min(1)
 
 
 # ------------------------------------------------------------------------------------------- regions
@@ -258,6 +301,23 @@ METRICS: dict[TaskKind, tuple[Metric, ...]] = {
     TaskKind.MASKS: (
         Metric("iou", "IoU", True, True, 0.005, _iou, bounds=(0.0, 1.0)),
         Metric("dice", "Dice", True, True, 0.005, _dice, bounds=(0.0, 1.0)),
+        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+    ),
+    TaskKind.LABELS: (
+        Metric("mean_average_precision", "mAP", True, True, 0.005, _mean_average_precision, bounds=(0.0, 1.0)),
+        Metric("macro_f1", "macro F1", True, True, 0.005, _macro_f1, bounds=(0.0, 1.0)),
+        Metric("accuracy", "accuracy of a label", True, True, 0.005, _yes_accuracy, bounds=(0.0, 1.0)),
+        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+        Metric("brier", "Brier score", False, False, 0.005, _yes_brier),
+    ),
+    TaskKind.TOKENS: (
+        Metric("accuracy", "token accuracy", True, True, 0.005, _accuracy, bounds=(0.0, 1.0)),
+        Metric("macro_f1", "macro F1", True, True, 0.005, _macro_f1, bounds=(0.0, 1.0)),
+        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+    ),
+    TaskKind.CLASS_MASKS: (
+        Metric("mean_iou", "mean IoU", True, True, 0.005, _mean_iou, bounds=(0.0, 1.0)),
+        Metric("accuracy", "pixel accuracy", True, True, 0.005, _accuracy, bounds=(0.0, 1.0)),
         Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
     ),
 }

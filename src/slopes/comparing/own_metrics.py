@@ -38,7 +38,13 @@ def _of_function(function: Callable[..., Any]) -> Metric:
     name = name_function(function)
     higher = getattr(function, "higher_is_better", not name.partition("(")[0].endswith(_LOWER))
     return Metric(
-        name, name.replace("_", " "), higher, False, 0.01, partial(_measure, name, function), bounds=(-math.inf, math.inf)
+        name,
+        name.replace("_", " "),
+        higher,
+        False,
+        0.01,
+        partial(_measure, name, function),
+        bounds=(-math.inf, math.inf),
     )
 
 
@@ -64,16 +70,22 @@ def _arguments(function: Callable[..., Any], judged: Judged) -> Iterator[tuple[N
     except ValueError:
         names = []
     predicted = _predicted(judged, len(names) > 1 and names[1] in _PROBABILITIES)
+    kind = judged.task.kind
     for target, each in zip(judged.targets, predicted, strict=True):
-        yield _flat(target).numpy(), _flat(each).numpy()
+        if kind.has_classes and kind.has_positions:
+            counted = target >= 0
+            yield target[counted].numpy(), each[counted].numpy()
+        else:
+            yield _flat(target).numpy(), _flat(each).numpy()
 
 
 def try_metrics(given: Sequence[Any], judged: Judged) -> None:
     """Call each function on the first model; ValueError if one fails or gives no number."""
     for function in filter(callable, given):
-        arguments = next(_arguments(function, judged))
+        call: Callable[..., Any] = function
+        arguments = next(_arguments(call, judged))
         try:
-            float(function(*arguments))
+            float(call(*arguments))
         except Exception as error:
             raise ValueError(f"compare: the metric {name_function(function)} fails: {describe(error)}.") from error
 
@@ -93,7 +105,7 @@ def _by_name(text: str, task: Task) -> list[Metric]:
     name, given = settings_of(text)
     if name in _SETTINGS:
         check_settings(name, given, _SETTINGS[name])
-    if name == "recalls" and task.kind.has_strata:
+    if name == "recalls" and (task.kind.has_strata or task.kind.has_classes):
         return [
             Metric(
                 f"recall_{label}", f"recall of {label}", True, True, 0.005, partial(_recall_of, place), False, (0, 1)
@@ -115,7 +127,7 @@ def _by_name(text: str, task: Task) -> list[Metric]:
 def _recall_of(place: int, judged: Judged) -> Tensor:
     true = judged.targets == place
     right = (_predicted(judged, False) == place) & true
-    return right.sum(1).double() / true.sum(1).clamp_min(1)
+    return right.flatten(1).sum(1).double() / true.flatten(1).sum(1).clamp_min(1)
 
 
 def _coverage(judged: Judged) -> Tensor:

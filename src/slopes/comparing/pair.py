@@ -137,7 +137,7 @@ class Pair:
         return estimate([run.test[chosen.name] for run in runs], chosen.bounds)
 
     def missing(self, metric: str) -> list[str]:
-        """Reasons of the runs in which a metric has no value."""
+        """Reasons of the runs without a value of a metric."""
         return [run.missing[metric] for run in self.runs if metric in run.missing]
 
     @property

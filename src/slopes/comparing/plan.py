@@ -203,6 +203,7 @@ def make_plan(settings: Settings) -> Plan:
     )
     if network.takes and OWN in chosen:
         raise ValueError(f"compare: {network.name} takes its activations, so it has none of its own to keep.")
+    task = task.with_classes(network.classes)
     job = Job(chosen, losses, network, task, **settings.training)
     for seed in possible_seeds(settings):
         task.split(seed)  # raises if groups cannot be dealt
@@ -220,7 +221,7 @@ def make_plan(settings: Settings) -> Plan:
 
 
 def possible_seeds(settings: Settings) -> Sequence[int]:
-    """Seeds of a study, with those that may be added."""
+    """Seeds of a study, also seeds that may be added."""
     return range(LOOKS[-1].seeds) if isinstance(settings.seeds, str) else settings.seeds  # type: ignore[return-value]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch import nn
 
 from slopes.comparing.arguments import names
 from slopes.comparing.feeding import feed
+from slopes.comparing.tasks.inputs import Inputs, call_model, list_tensors, map_tensors
 
 if TYPE_CHECKING:
     from slopes.comparing.job import Job
@@ -25,16 +28,21 @@ def predict(model: nn.Module, job: Job, loss: str, inputs: Any, probabilities: b
     if job.task.preparation is None:
         raise TypeError(f"predict: the task {job.task.name} has no preparation of raw inputs.")
     x = job.task.preparation(inputs)
-    outputs = torch.cat([job.network.predict(model(part)) for part in torch.split(x, BATCH)])
+    outputs = torch.cat([job.network.predict(call_model(model, part)) for part in _batches(x)])
     card = job.losses[names(job.losses).index(loss)]
     natural: NDArray[Any] = feed(card, job.task).natural(outputs).numpy()
     return natural if probabilities else _in_units(job.task, natural)
 
 
+def _batches(inputs: Inputs) -> Iterator[Inputs]:
+    for start in range(0, len(list_tensors(inputs)[0]), BATCH):
+        yield map_tensors(itemgetter(slice(start, start + BATCH)), inputs)
+
+
 def _in_units(task: Task, natural: NDArray[Any]) -> NDArray[Any]:
     if task.kind.has_numbers:
         return natural[:, 0] if natural.shape[1] == 1 else natural
-    if task.kind.has_pixels:
+    if task.kind.has_rows_of_labels or (task.kind.has_pixels and not task.kind.has_classes):
         return natural > 0.5
     labels = _as_numbers(np.array(task.labels or range(natural.shape[-1])))
     found: NDArray[Any] = labels[natural.argmax(-1) if task.kind.has_classes else (natural > 0.5).astype(int)]

@@ -95,7 +95,7 @@ class Results:
         return self.ranked()
 
     def ranked(self, metric: str | None = None, rate: Rate = "own") -> list[Pair]:
-        """Trained pairs by a metric's mean on test data, best first; last those without a value."""
+        """Trained pairs by a metric's mean on test data, best first; pairs without a value come last."""
         found = self.metric(metric)
         sign = -1 if found.higher else 1
         pairs = [pair for pair in self.pairs if pair.trained and pair.at(self._rate(pair, rate))]

@@ -33,6 +33,25 @@ class TaskKind(StrEnum):
         "binary_cross_entropy, dice or lovasz_hinge",
     )
 
+    LABELS = (
+        "multilabel",
+        "several labels for a sample",
+        ("binary_cross_entropy", "sigmoid_focal", "mse"),
+        "binary_cross_entropy, multilabel_soft_margin or mse",
+    )
+    TOKENS = (
+        "tokens",
+        "a class for each token",
+        ("cross_entropy", "mse", "mae"),
+        "cross_entropy, binary_cross_entropy or mse",
+    )
+    CLASS_MASKS = (
+        "multiclass_segmentation",
+        "masks of several classes",
+        ("cross_entropy", "softmax_focal", "dice"),
+        "cross_entropy, dice or lovasz_softmax",
+    )
+
     def __new__(cls, name: str, targets: str = "", losses: tuple[str, ...] = (), suitable: str = "") -> TaskKind:
         kind = str.__new__(cls, name)
         kind._value_ = name
@@ -41,12 +60,12 @@ class TaskKind(StrEnum):
 
     @property
     def has_classes(self) -> bool:
-        """Whether the target is one of several classes, with a logit for each."""
-        return self is TaskKind.CLASSES
+        """Whether a target is one of several classes, with a logit for each."""
+        return self in (TaskKind.CLASSES, TaskKind.TOKENS, TaskKind.CLASS_MASKS)
 
     @property
     def has_strata(self) -> bool:
-        """Whether samples have labels, whose proportions the parts keep."""
+        """Whether a sample has one label, whose proportions the parts keep."""
         return self in (TaskKind.CLASSES, TaskKind.YES_OR_NO)
 
     @property
@@ -55,6 +74,15 @@ class TaskKind(StrEnum):
         return self in (TaskKind.NUMBERS, TaskKind.COUNTS)
 
     @property
+    def has_rows_of_labels(self) -> bool:
+        """Whether there is a yes or no for each label."""
+        return self is TaskKind.LABELS
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether there is a target for each token or pixel of a sample."""
+        return self is TaskKind.TOKENS or self.has_pixels
+
+    @property
     def has_pixels(self) -> bool:
-        """Whether there is a yes or no per pixel."""
-        return self is TaskKind.MASKS
+        return self in (TaskKind.MASKS, TaskKind.CLASS_MASKS)

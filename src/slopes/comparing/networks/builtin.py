@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from slopes.comparing.tasks.inputs import describe_inputs
+
 if TYPE_CHECKING:
     from slopes.comparing.tasks import Task
 
@@ -19,9 +21,9 @@ START = "initial weights are uniform by Glorot's rule, whatever the activation, 
 
 def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[], nn.Module], str]:
     """(factory, description); `hidden` is a width or a tuple of widths, `depth` the number of layers of one width."""
-    _check_numbers("mlp", task)
-    if task.kind.has_pixels:
-        raise ValueError(f"compare: the mlp gives no number for each pixel, as the task {task.name} wants; take 'cnn'.")
+    inputs = _only_input("mlp", task)
+    if task.kind.has_positions:
+        raise _no_positions("mlp", task)
     if isinstance(hidden, tuple):
         if depth is not None:
             raise ValueError(f"compare: mlp takes depth with one width, got hidden={hidden} and depth={depth}.")
@@ -32,14 +34,16 @@ def mlp(task: Task, hidden: Any = None, depth: Any = None) -> tuple[Callable[[],
     if not widths:
         raise ValueError("compare: mlp takes at least one hidden layer, got hidden=().")
     layers = ", ".join(map(str, widths))
-    made = partial(Mlp, (task.inputs[0].numel(), *widths, task.outputs))
+    made = partial(Mlp, (inputs[0].numel(), *widths, task.outputs))
     return made, f"a multilayer perceptron with hidden layers of {layers} units"
 
 
 def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callable[[], nn.Module], str]:
     """(factory, description); for a segmentation the convolutions are dilated instead of pooled, and keep the size."""
-    _check_numbers("cnn", task)
-    shape = tuple(task.inputs.shape[1:])
+    inputs = _only_input("cnn", task)
+    if task.kind.has_positions and not task.kind.has_pixels:
+        raise _no_positions("cnn", task)
+    shape = tuple(inputs.shape[1:])
     if len(shape) != 3:
         instead = "take 'mlp'" if len(shape) == 1 else "take 'transformer' or 'mlp', or add an axis of channels"
         raise ValueError(
@@ -52,7 +56,7 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
     named = ", ".join(map(str, widths))
     if task.kind.has_pixels:
         words = f"a fully convolutional network of dilated 3 x 3 convolutions with {named} channels"
-        return partial(Segmenter, (shape[0], *widths)), words
+        return partial(Segmenter, (shape[0], *widths), task.outputs), words
     if min(shape[1:]) < 2 ** len(widths):
         raise ValueError(
             f"compare: the cnn halves an image {len(widths)} times, and the task {task.name} gives {shape}; "
@@ -67,12 +71,10 @@ def cnn(task: Task, channels: Any = (16, 32), hidden: Any = 64) -> tuple[Callabl
 
 def transformer(task: Task, width: Any = 32, depth: Any = 2, heads: Any = 4) -> tuple[Callable[[], nn.Module], str]:
     """(factory, description), for (token, feature) or the rows of an image."""
-    _check_numbers("transformer", task)
-    if task.kind.has_pixels:
-        raise ValueError(
-            f"compare: the transformer gives no number for each pixel, as the task {task.name} wants; take 'cnn'."
-        )
-    shape = tuple(task.inputs.shape[1:])
+    inputs = _only_input("transformer", task)
+    if task.kind.has_positions:
+        raise _no_positions("transformer", task)
+    shape = tuple(inputs.shape[1:])
     if len(shape) not in (2, 3):
         raise ValueError(
             f"compare: the transformer takes (token, feature) or (channel, height, width), and the task {task.name} "
@@ -118,13 +120,13 @@ class Cnn(nn.Sequential):
 
 
 class Segmenter(nn.Sequential):
-    """Convolutions of growing dilation, then a logit per pixel."""
+    """Convolutions of growing dilation, then logits per pixel."""
 
-    def __init__(self, channels: Sequence[int]) -> None:
+    def __init__(self, channels: Sequence[int], outputs: int) -> None:
         layers: list[nn.Module] = []
         for place, (inner, outer) in enumerate(pairwise(channels)):
             layers += [nn.Conv2d(inner, outer, 3, padding=2**place, dilation=2**place), nn.ReLU()]
-        super().__init__(*layers, nn.Conv2d(channels[-1], 1, 1))
+        super().__init__(*layers, nn.Conv2d(channels[-1], outputs, 1))
         glorot(self)
 
 
@@ -187,12 +189,24 @@ def _whole(network: str, option: str, value: Any) -> int:
     return value
 
 
-def _check_numbers(network: str, task: Task) -> None:
+def _no_positions(network: str, task: Task) -> ValueError:
+    place, way = ("pixel", "take 'cnn'") if task.kind.has_pixels else ("token", "pass a model of your own")
+    return ValueError(f"compare: the {network} gives no number for each {place}, as the task {task.name} wants; {way}.")
+
+
+def _only_input(network: str, task: Task) -> Tensor:
+    """Inputs of the task; ValueError unless they are one tensor of real numbers."""
+    if not isinstance(task.inputs, Tensor):
+        raise ValueError(
+            f"compare: the {network} takes one input, and the task {task.name} gives several "
+            f"({describe_inputs(task.inputs, lambda each: str(tuple(each.shape[1:])))}); pass a model of your own."
+        )
     if not task.inputs.is_floating_point():
         raise ValueError(
             f"compare: the {network} takes real numbers, and the task {task.name} gives {dtype_name(task.inputs)}; "
             "pass a model of your own that embeds them."
         )
+    return task.inputs
 
 
 def dtype_name(tensor: Tensor) -> str:

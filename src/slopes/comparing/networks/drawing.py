@@ -6,7 +6,9 @@ import copy
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from slopes.comparing.tasks.inputs import Inputs, call_model
 
 RESETS = ("reset_parameters", "_reset_parameters")  #: torch's attention has the second name
 
@@ -16,7 +18,7 @@ def is_lazy(model: nn.Module) -> bool:
     return any(nn.parameter.is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers()))
 
 
-def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, list[str]]:
+def drawn_anew(model: nn.Module, example: Inputs | None) -> tuple[nn.Module, list[str]]:
     """(a copy with reset parameters, names of the parameters that keep their values).
 
     A parameter keeps them if no `reset_parameters` reaches it, or if it is frozen.
@@ -24,7 +26,7 @@ def drawn_anew(model: nn.Module, example: Tensor | None) -> tuple[nn.Module, lis
     model = copy.deepcopy(model)
     if example is not None and is_lazy(model):
         with torch.no_grad():
-            model.eval()(example)
+            call_model(model.eval(), example)
     given = {name: tensor.detach().clone() for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     kept = []
     with torch.no_grad():

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from slopes.comparing.networks.drawing import drawn_anew, is_lazy
+from slopes.comparing.tasks.inputs import Inputs, call_model
 from slopes.models.calls import CallSite, replace_calls
 from slopes.models.replacing import replaced
 
@@ -27,9 +28,11 @@ class Network:
     digest: str  #: of code, settings and weights that no seed draws anew
     output: Any = None  #: prediction among several outputs: an index, a key or a function
     notes: tuple[str, ...] = ()  #: facts for readers of the results
-    example: Tensor | None = None  #: inputs that give lazy modules their shapes
+    example: Inputs | None = None  #: inputs that give lazy modules their shapes
     takes: str = ""  #: the factory's argument that makes an activation module
     calls: tuple[CallSite, ...] = ()  #: calls of functions to replace
+    class_axis: int = -1  #: of the logits of classes at each token or pixel
+    classes: int = 0  #: how many these are
 
     def build(self, seed: int) -> nn.Module:
         """Model with its own activations, in training mode; initial weights depend on the seed alone."""
@@ -50,6 +53,7 @@ class Network:
             return model
 
     def predict(self, returned: Any) -> Tensor:
+        """Prediction among the model's outputs, with the classes last."""
         picked: Any = returned
         if callable(self.output):
             picked = self.output(returned)
@@ -58,14 +62,14 @@ class Network:
         elif self.output is not None:
             picked = returned[self.output]
         prediction: Tensor = picked
-        return prediction
+        return prediction if self.class_axis == -1 else prediction.movedim(self.class_axis, -1)
 
     def _made(self, make: Callable[[], nn.Module] = nn.ReLU) -> nn.Module:
         if not isinstance(self.source, nn.Module):
             model: nn.Module = self.source(**{self.takes: make} if self.takes else {})
             if self.example is not None and is_lazy(model):
                 with torch.no_grad():
-                    model.eval()(self.example)
+                    call_model(model.eval(), self.example)
             return model
         return drawn_anew(self.source, self.example)[0]
 

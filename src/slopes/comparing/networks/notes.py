@@ -13,6 +13,7 @@ from slopes.comparing.networks.network import Network, seeded
 
 if TYPE_CHECKING:
     from slopes.comparing.tasks import Task
+    from slopes.comparing.tasks.inputs import Inputs
 
 
 def on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, task: Task) -> list[str]:
@@ -24,7 +25,7 @@ def on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, task
         ]
     ending = type(last).__name__ if isinstance(last, (nn.Sigmoid, nn.Softmax, nn.LogSoftmax)) else ""
     if not ending and task.kind.has_classes and (predicted >= 0).all():
-        sums = predicted.sum(1)
+        sums = predicted.sum(-1)
         ending = "a softmax" * bool(torch.allclose(sums, torch.ones_like(sums), atol=1e-4))
     if not ending or task.kind.has_numbers:
         return []
@@ -34,7 +35,7 @@ def on_the_end(network: Network, predicted: Tensor, last: nn.Module | None, task
     ]
 
 
-def on_copies(module: nn.Module, example: Tensor | None) -> list[str]:
+def on_copies(module: nn.Module, example: Inputs | None) -> list[str]:
     notes = [
         "Each seed draws new initial weights by the reset_parameters of the model's modules, so weights that it came "
         "with are not kept; for those, or for an initialisation of your own, pass a function that makes the model."

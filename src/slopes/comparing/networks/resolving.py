@@ -18,6 +18,7 @@ from slopes.comparing.networks.trial import (
     check_factory,
     check_tensors,
     check_training,
+    find_classes,
     kept_weights,
     probe,
     run,
@@ -44,12 +45,14 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None, rep
     trial = copied(name, source) if again is source else again
     check_tensors(name, again)
     if is_lazy(again):
-        network = changed(network, example=task.inputs[:2])
+        network = changed(network, example=task.first(2))
         run(name, trial, task)  # raises the reason if the model fails
         again = built(network, 0)
     first = built(network, 0)
     if not isinstance(source, nn.Module):
         check_factory(name, network, again, first)
+    network, more = find_classes(network, first, task)
+    notes += more
     predicted, last = probe(network, first, task)
     check_training(network, first, task)
     if replaces:
@@ -64,7 +67,7 @@ def resolve(model: Any, task: Task, replace: Any = None, output: Any = None, rep
         notes += on_copies(source, network.example)
     else:
         notes += on_same_weights(first, kept)
-    digest = identity.of_network(network, kept, task.inputs[:8])
+    digest = identity.of_network(network, kept, task.first(8))
     return changed(network, notes=tuple(notes), digest=digest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from slopes.comparing.networks.builtin import dtype_name
 from slopes.comparing.networks.network import Network, seeded
 from slopes.comparing.networks.words import batch_shape, described
 from slopes.comparing.task_kinds import TaskKind
+from slopes.comparing.tasks.inputs import call_model, describe_inputs
 
 if TYPE_CHECKING:
     from slopes.comparing.tasks import Task
@@ -78,7 +80,7 @@ def probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.Mo
     for handle in handles:
         handle.remove()
     prediction = picked(network, returned)
-    wanted, why = _wanted(task)
+    wanted, why = _wanted(network, task)
     shape = tuple(prediction.shape)
     if shape != wanted:
         hint = "; add .unsqueeze(-1)" if (*shape, 1) == wanted else ""
@@ -101,7 +103,7 @@ def probe(network: Network, model: nn.Module, task: Task) -> tuple[Tensor, nn.Mo
 def check_training(network: Network, model: nn.Module, task: Task) -> None:
     """Refuse outputs of another shape in training."""
     prediction = picked(network, run(network.name, model, task, training=True))
-    wanted, _ = _wanted(task)
+    wanted, _ = _wanted(network, task)
     if tuple(prediction.shape[1:]) != wanted[1:]:
         shape = batch_shape((2, *prediction.shape[1:]))
         raise ValueError(
@@ -111,16 +113,20 @@ def check_training(network: Network, model: nn.Module, task: Task) -> None:
 
 
 def run(name: str, model: nn.Module, task: Task, training: bool = False) -> Any:
-    inputs = task.inputs[: 8 if training else 2]  # batch normalisation needs several samples
+    inputs = task.first(8 if training else 2)  # batch normalisation needs several samples
     try:
         with seeded(0), torch.enable_grad():
-            return model.train(training)(inputs)
+            return call_model(model.train(training), inputs)
     except Exception as error:
         raise ValueError(
-            f"compare: {name} fails on the inputs of the task {task.name}, {batch_shape((2, *inputs.shape[1:]))} "
-            f"{dtype_name(inputs)}{', in training' * training}: "
+            f"compare: {name} fails on the inputs of the task {task.name}, {describe_inputs(inputs, _batch)}"
+            f"{', in training' * training}: "
             f"{loading.describe(error)}."
         ) from error
+
+
+def _batch(inputs: Tensor) -> str:
+    return f"{batch_shape((2, *inputs.shape[1:]))} {dtype_name(inputs)}"
 
 
 def picked(network: Network, returned: Any) -> Tensor:
@@ -141,11 +147,42 @@ def picked(network: Network, returned: Any) -> Tensor:
     return prediction
 
 
-def _wanted(task: Task) -> tuple[tuple[int, ...], str]:
+def find_classes(network: Network, model: nn.Module, task: Task) -> tuple[Network, list[str]]:
+    """(the network with the axis and number of its classes, notes), if a task has classes at each token or pixel.
+
+    There may be more classes than the targets show.
+    """
+    if not task.kind.has_classes or not task.kind.has_positions:
+        return network, []
+    shape = tuple(picked(network, run(network.name, model, task)).shape)
+    places, least = tuple(task.targets.shape[1:]), task.outputs
+    is_first = len(shape) > 2 and (shape[0], *shape[2:]) == (2, *places) and shape[1] >= least
+    is_last = shape[:-1] == (2, *places) and shape[-1] >= least
+    if not is_first and not is_last:
+        ways = [f"(batch, {', '.join(map(str, each))})" for each in ((least, *places), (*places, least))]
+        raise ValueError(
+            f"compare: the task {task.name} has labels up to {least - 1} at each {_place(task)}: the model must give "
+            f"{' or '.join(ways)}, or more classes, and gives {batch_shape(shape)}; labels below 0 are left out."
+        )
+    axis = -1 if is_last and not (is_first and task.kind.has_pixels) else 1
+    order = "(batch, class, …)" if axis == 1 else "(batch, …, class)"
+    notes = [f"The logits {batch_shape(shape)} are read as {order}."] if is_first and is_last else []
+    return changed(network, class_axis=axis, classes=shape[axis]), notes
+
+
+def _place(task: Task) -> str:
+    return "pixel" if task.kind.has_pixels else "token"
+
+
+def _wanted(network: Network, task: Task) -> tuple[tuple[int, ...], str]:
     """Shape of predictions for two samples, and the reason."""
+    places = tuple(task.targets.shape[1:])
+    if task.kind.has_classes and task.kind.has_positions:
+        return (2, *places, network.classes), f"has classes at each {_place(task)}"
     if task.kind.has_pixels:
-        return (2, 1, *task.targets.shape[1:]), "wants a logit for each pixel"
+        return (2, 1, *places), "wants a logit for each pixel"
     words = {
+        TaskKind.LABELS: f"has {task.outputs} labels, with a logit for each",
         TaskKind.CLASSES: f"has {task.outputs} classes",
         TaskKind.YES_OR_NO: "is a yes or no, for one logit",
         TaskKind.NUMBERS: f"has {task.outputs} column{'s' * (task.outputs > 1)} of targets",

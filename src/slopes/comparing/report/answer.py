@@ -281,7 +281,7 @@ def _troubles(study: Results) -> Iterator[str]:
 
 
 def missing_words(study: Results, metric: Metric) -> str:
-    """Sentence on the runs in which a metric has no value; else ""."""
+    """Sentence on the runs without a value of a metric; else ""."""
     reasons = [reason for pair in study.pairs for reason in pair.missing(metric.name)]
     if not reasons:
         return ""

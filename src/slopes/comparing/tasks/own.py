@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,21 @@ from torch import Tensor
 from slopes import loading
 from slopes.comparing.task_kinds import TaskKind
 from slopes.comparing.tasks.builtin import BUILTIN
+from slopes.comparing.tasks.inputs import Inputs, describe_inputs, join_parts, list_tensors, parts_of
 from slopes.comparing.tasks.preparation import MOST, Levels, encode, find_levels, numbers
-from slopes.comparing.tasks.sources import DATE, SUFFIXES, UNKNOWN, Raw, is_missing, is_table, read
-from slopes.comparing.tasks.task import TRAIN, VALIDATION, Parts, Task, deal, find_lack, make, shares, strata_of
+from slopes.comparing.tasks.sources import DATE, SUFFIXES, UNKNOWN, NamedInputs, Raw, is_missing, is_table, read
+from slopes.comparing.tasks.task import (
+    LEFT_OUT,
+    TRAIN,
+    VALIDATION,
+    Parts,
+    Task,
+    deal,
+    find_lack,
+    make,
+    shares,
+    strata_of,
+)
 from slopes.comparing.words import counted
 from slopes.domains import shown
 from slopes.hints import did_you_mean
@@ -61,9 +74,12 @@ def resolve(
     if not names and lengths[0] < FEW:
         raise ValueError(f"compare: {lengths[0]} samples cannot be dealt to three parts; give at least {FEW}.")
     inputs, levels = _inputs(raws, where)
-    told = _targets(np.concatenate(_same_width([raw.targets for raw in raws], where)), task, raws[0].name)
+    targets = np.concatenate(_same_width([raw.targets for raw in raws], where))
+    told = _targets(targets, task, raws[0].name, inputs)
     is_column = isinstance(groups, str)
-    grouping = None if groups is None else _grouping(raws[0].aside[groups] if is_column else groups, lengths[0], is_column)
+    grouping = (
+        None if groups is None else _grouping(raws[0].aside[groups] if is_column else groups, lengths[0], is_column)
+    )
     parts = _given_parts(lengths, told) if names else None
     if order is not None:
         parts = _in_order(np.arange(lengths[0]) if order is True else _moments(order, raws[0].aside[order]))
@@ -142,11 +158,15 @@ def _sources(data: Any) -> tuple[Sequence[Any], Sequence[str]]:
 def _is_source(thing: Any) -> bool:
     """Whether a thing is data by itself: inputs with their targets, a dataset, a table or a file."""
     if isinstance(thing, (tuple, list)):
-        return len(thing) == 2 and all(hasattr(part, "shape") or is_table(part) for part in thing)
+        return len(thing) == 2 and all(hasattr(part, "shape") or is_table(part) or _is_several(part) for part in thing)
     has_items = hasattr(thing, "__getitem__") or hasattr(thing, "dataset")
     if isinstance(thing, (str, Path)):
         return Path(thing).suffix.lower() in SUFFIXES
     return has_items and not hasattr(thing, "dtype")
+
+
+def _is_several(thing: Any) -> bool:
+    return isinstance(thing, tuple) and all(hasattr(part, "shape") for part in thing)
 
 
 def _are_alike(first: Any, second: Any) -> bool:
@@ -215,6 +235,12 @@ def _grouping(groups: Any, samples: int, is_column: bool) -> NDArray[np.int64]:
 
 def _length(raw: Raw, where: str) -> int:
     targets = tuple(raw.targets.shape)
+    if isinstance(raw.inputs, (tuple, NamedInputs)):
+        lengths = {key: len(part) for key, part in parts_of(raw.inputs).items()}
+        if {*lengths.values()} != {targets[0]}:
+            named = ", ".join(f"{key}: {length}" for key, length in lengths.items())
+            raise ValueError(f"compare: inputs ({named}) and {targets[0]} targets of {where} must have one length.")
+        return int(targets[0])
     if isinstance(raw.inputs, dict):
         inputs: tuple[int, ...] = (len(next(iter(raw.inputs.values()), ())), len(raw.inputs))
     else:
@@ -227,8 +253,10 @@ def _length(raw: Raw, where: str) -> int:
     return int(targets[0])
 
 
-def _inputs(raws: list[Raw], where: list[str]) -> tuple[Tensor, Levels | None]:
+def _inputs(raws: list[Raw], where: list[str]) -> tuple[Inputs, Levels | None]:
     """(inputs, the levels of a table's columns)."""
+    if any(isinstance(raw.inputs, (tuple, NamedInputs)) for raw in raws):
+        return _several_inputs([raw.inputs for raw in raws], where), None
     tables = [raw.inputs for raw in raws if isinstance(raw.inputs, dict)]
     if len(tables) == len(raws):
         for table, name in zip(tables, where, strict=True):
@@ -239,12 +267,24 @@ def _inputs(raws: list[Raw], where: list[str]) -> tuple[Tensor, Levels | None]:
         levels = {name: find_levels(name, values) for name, values in columns.items()}
         encoded = [encode(name, values, levels[name]) for name, values in columns.items()]
         return torch.from_numpy(np.concatenate(encoded, axis=1)), levels
-    tensors = [numbers(raw.inputs, name) for raw, name in zip(raws, where, strict=True)]
+    return _joined([raw.inputs for raw in raws], where), None
+
+
+def _joined(inputs: list[Any], where: list[str]) -> Tensor:
+    tensors = [numbers(each, name) for each, name in zip(inputs, where, strict=True)]
     for tensor, name in zip(tensors, where, strict=True):
         if tensor.shape[1:] != tensors[0].shape[1:]:
             ours, theirs = tuple(tensors[0].shape[1:]), tuple(tensor.shape[1:])
             raise ValueError(f"compare: a sample of {name} has shape {theirs}, and one of {where[0]} {ours}.")
-    return torch.cat(tensors), None
+    return torch.cat(tensors)
+
+
+def _several_inputs(inputs: list[Any], where: list[str]) -> Inputs:
+    parts = [parts_of(each) if isinstance(each, (tuple, NamedInputs)) else {} for each in inputs]
+    for part, name in zip(parts, where, strict=True):
+        if part.keys() != parts[0].keys():
+            raise ValueError(f"compare: {name} must have the inputs of {where[0]}, in one form.")
+    return join_parts({key: _joined([part[key] for part in parts], where) for key in parts[0]})
 
 
 # ---------------------------------------------------------------------------------------------- targets
@@ -265,7 +305,7 @@ def _same_width(targets: list[NDArray[Any]], where: list[str]) -> list[NDArray[A
     return targets
 
 
-def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
+def _targets(values: NDArray[Any], task: str | None, name: str, inputs: Inputs) -> _Told:
     if values.dtype.kind == "O":
         values = np.array([str(value) if isinstance(value, str) else value for value in values.tolist()])
     if values.dtype.kind not in "biufUS":
@@ -283,25 +323,31 @@ def _targets(values: NDArray[Any], task: str | None, name: str) -> _Told:
         values = values[:, 0]
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    kind = TaskKind(task) if task else _kind(values)
-    made = {
-        TaskKind.CLASSES: _classes, TaskKind.YES_OR_NO: _yes_or_no, TaskKind.NUMBERS: _regression,
-        TaskKind.COUNTS: _counts, TaskKind.MASKS: _masks,
-    }[kind](values)  # fmt: skip
+    kind = TaskKind(task) if task else _kind(values, inputs)
+    made = _READERS[kind](values)
     return made if made.labels or not name else made._replace(labels=(name,))
 
 
-def _kind(values: NDArray[Any]) -> TaskKind:
-    if values.ndim == 3 and np.isin(values, (0, 1)).all():
-        return TaskKind.MASKS
-    if values.ndim > 1 and values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
+def _kind(values: NDArray[Any], inputs: Inputs) -> TaskKind:
+    if values.ndim == 1:
+        return _kind_of_column(values)
+    is_yes_or_no = values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all()
+    if values.ndim == 3 and (is_yes_or_no or values.dtype.kind in "iu"):
+        return TaskKind.MASKS if is_yes_or_no else TaskKind.CLASS_MASKS
+    if values.ndim == 2 and values.dtype.kind in "biuUS" and _has_tokens(inputs, values.shape[1]):
+        return TaskKind.TOKENS
+    if is_yes_or_no and (values.sum(1) == 1).all():
         raise ValueError(
-            f"compare: targets {values.shape} of 0 and 1 are several labels for a sample; give the label of each, as "
-            "in targets.argmax(1), or task='regression'."
+            f"compare: targets {values.shape} have one 1 in each row; give the label of each sample, as in "
+            "targets.argmax(1), or say task='multilabel'."
         )
-    if values.ndim > 1:
-        return TaskKind.NUMBERS
-    return _kind_of_column(values)
+    return TaskKind.LABELS if is_yes_or_no and values.ndim == 2 else TaskKind.NUMBERS
+
+
+def _has_tokens(inputs: Inputs, count: int) -> bool:
+    """Whether samples are sequences of so many tokens: names of tokens, or their numbers."""
+    tokens = [each.shape[1] for each in list_tensors(inputs) if each.dtype == torch.int64 and each.ndim == 2]
+    return count in tokens or any(each.ndim == 3 and count in each.shape[1:] for each in list_tensors(inputs))
 
 
 def _kind_of_column(values: NDArray[Any]) -> TaskKind:
@@ -386,6 +432,43 @@ def _masks(values: NDArray[Any]) -> _Told:
     return _Told(TaskKind.MASKS, values.astype(np.float32), ())
 
 
+def _rows_of_labels(values: NDArray[Any]) -> _Told:
+    if values.ndim != 2 or values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            f"compare: a multilabel task takes 0 and 1 of shape (sample, label), got {values.dtype} {values.shape}."
+        )
+    return _Told(TaskKind.LABELS, values.astype(np.float32), tuple(map(str, range(values.shape[1]))))
+
+
+def _at_positions(kind: TaskKind, axes: int, values: NDArray[Any]) -> _Told:
+    """Labels of tokens or pixels: texts, or integers; numbers below 0 are left out."""
+    shape = "(sample, token)" if axes == 2 else "(sample, height, width)"
+    is_whole = values.dtype.kind != "f" or np.array_equal(values, values.round())
+    if values.ndim != axes or not is_whole:
+        raise ValueError(f"compare: a {kind} task takes labels of shape {shape}, got {values.dtype} {values.shape}.")
+    if values.dtype.kind in "US":
+        found, places = np.unique(values, return_inverse=True)
+        labels, codes = tuple(found.tolist()), places.reshape(values.shape).astype(np.int64)
+    else:
+        codes = np.where(values < 0, LEFT_OUT, values.astype(np.int64))
+        labels = tuple(map(str, range(int(codes.max()) + 1)))
+    if len(np.unique(codes[codes >= 0])) < 2:
+        raise ValueError(f"compare: the labels of a {kind} task must have two classes or more.")
+    return _Told(kind, codes, labels)
+
+
+_READERS: dict[TaskKind, Callable[[NDArray[Any]], _Told]] = {
+    TaskKind.CLASSES: _classes,
+    TaskKind.YES_OR_NO: _yes_or_no,
+    TaskKind.NUMBERS: _regression,
+    TaskKind.COUNTS: _counts,
+    TaskKind.MASKS: _masks,
+    TaskKind.LABELS: _rows_of_labels,
+    TaskKind.TOKENS: partial(_at_positions, TaskKind.TOKENS, 2),
+    TaskKind.CLASS_MASKS: partial(_at_positions, TaskKind.CLASS_MASKS, 3),
+}
+
+
 def _check_dealt(told: _Told) -> None:
     """Refuse a class with too few samples for three parts."""
     often = Counter(told.values.astype(int).tolist()) if told.kind.has_strata else {}
@@ -414,12 +497,22 @@ def _check_classes(made: Task) -> None:
 
 def _check_varies(made: Task) -> None:
     known = made.targets[made.parts.train]
+    if made.kind.has_rows_of_labels:
+        same = (known == known[0]).all(0)
+        if same.any():
+            label = int(same.int().argmax())
+            raise ValueError(
+                f"compare: label {made.labels[label]} is {known[0, label]:g} in all samples that train; leave it out, "
+                "or split the data otherwise."
+            )
+    if made.kind.has_classes and made.kind.has_positions and len({*known[known >= 0].tolist()}) < 2:
+        raise ValueError("compare: all labels that train are one class; there is nothing to learn.")
     if made.kind.has_pixels and known.min() == known.max():
         raise ValueError(f"compare: all pixels of the masks that train are {known.max():g}; there is nothing to learn.")
     if made.scale is not None and not (made.scale > 0).all():
         value = float(made.targets[0, int((made.scale <= 0).int().argmax())])
         raise ValueError(f"compare: all training targets are {value:g}; there is nothing to learn.")
-    if made.kind.has_pixels and made.inputs.shape[-2:] != made.targets.shape[-2:]:
+    if made.kind.has_pixels and isinstance(made.inputs, Tensor) and made.inputs.shape[-2:] != made.targets.shape[-2:]:
         ours, theirs = tuple(made.inputs.shape[1:]), tuple(made.targets.shape[1:])
         raise ValueError(f"compare: inputs {ours} end in the height and width of their masks, got masks {theirs}.")
 
@@ -433,14 +526,22 @@ def _name(data: Any) -> str:
     return "arrays" if isinstance(data, (tuple, list, Mapping)) else type(data).__name__
 
 
-def _about(data: Any, inputs: Tensor, told: _Told) -> str:
+def _about(data: Any, inputs: Inputs, told: _Told) -> str:
     source = f"from {Path(data).name}" if isinstance(data, (str, Path)) else "of your own"
-    shape = " x ".join(map(str, inputs.shape[1:]))
+    shape = describe_inputs(inputs, _numbers_of)
     found = told.kind.targets
-    if told.kind.has_classes:
+    if told.kind.has_positions or told.kind.has_rows_of_labels:
+        found += f" ({len(told.labels)} in all)" if told.labels else ""
+        gone = int((told.values < 0).sum())
+        found += f", and {gone:,} of {told.values.size:,} labels are left out" if gone else ""
+    elif told.kind.has_classes:
         found = f"{len(told.labels)} classes"
     elif told.rare:
         found = f"two classes; the yes is {told.rare!r}, with {told.values.mean():.1%} the rarer"
-    missing = int(inputs.isnan().sum()) if inputs.is_floating_point() else 0
+    missing = sum(int(each.isnan().sum()) for each in list_tensors(inputs) if each.is_floating_point())
     gaps = f" Of the inputs {missing:,} are missing; the training part's mean stands in for them." if missing else ""
-    return f"{len(inputs):,} samples of {shape} numbers, {source}; the targets are read as {found}.{gaps}"
+    return f"{len(told.values):,} samples of {shape}, {source}; the targets are read as {found}.{gaps}"
+
+
+def _numbers_of(inputs: Tensor) -> str:
+    return f"{' x '.join(map(str, inputs.shape[1:]))} {'numbers' if inputs.is_floating_point() else 'tokens'}"

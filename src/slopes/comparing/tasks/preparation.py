@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from slopes.comparing.tasks.inputs import Inputs, join_parts, parts_of
 from slopes.comparing.tasks.sources import Columns, columns_of
 
 LEVELS = 100  #: most texts of a column, where each becomes a column; also at most half the samples
@@ -39,15 +41,54 @@ class Preparation:
         encoded = [encode(name, columns[name], levels) for name, levels in self.levels.items()]
         return self.scaled(torch.from_numpy(np.concatenate(encoded, axis=1)))
 
-    def scaled(self, inputs: Tensor) -> Tensor:
+    def scaled(self, inputs: Any) -> Tensor:
         """Standardised inputs; missing ones become the mean, which is 0."""
+        given: Tensor = torch.as_tensor(inputs)
         if self.mean is None or self.deviation is None:
-            return inputs
-        return ((inputs - self.mean) / self.deviation).float().nan_to_num(0.0)
+            return given
+        scaled: Tensor = ((given - self.mean) / self.deviation).float().nan_to_num(0.0)
+        return scaled
 
 
-def prepare(inputs: Tensor, train: Tensor, levels: Levels | None) -> Preparation:
+@dataclass(frozen=True, eq=False)
+class Preparations:
+    """Preparations of several inputs, by place or name."""
+
+    parts: dict[int | str, Preparation]
+
+    def __call__(self, inputs: Any) -> Inputs:
+        """Inputs of a network, from a tuple or a mapping of arrays or tensors."""
+        given = parts_of(inputs) if isinstance(inputs, (tuple, list, Mapping)) else {}
+        if given.keys() != self.parts.keys():
+            names = list(self.parts)
+            wanted = f"a tuple of {len(names)} inputs" if names[0] == 0 else f"a dict of {', '.join(map(str, names))}"
+            raise ValueError(f"predict: takes {wanted}, got {_shown(inputs)}.")
+        found = {key: part(given[key]) for key, part in self.parts.items()}
+        if len({len(tensor) for tensor in found.values()}) > 1:
+            raise ValueError("predict: all inputs must have one length.")
+        return join_parts(found)
+
+    def scaled(self, inputs: Any) -> Inputs:
+        given = parts_of(inputs)
+        return join_parts({key: part.scaled(torch.as_tensor(given[key])) for key, part in self.parts.items()})
+
+
+def _shown(inputs: Any) -> str:
+    if isinstance(inputs, Mapping):
+        return f"a dict of {', '.join(map(str, inputs))}"
+    return f"a {type(inputs).__name__}" + (f" of {len(inputs)}" if isinstance(inputs, (tuple, list)) else "")
+
+
+def prepare(given: Any, train: Tensor, levels: Levels | None) -> Preparation | Preparations:
     """All pixels share one mean and deviation: their own would magnify those nearly always blank."""
+    if isinstance(given, (tuple, dict)):
+        return Preparations(
+            {key: _prepare(torch.as_tensor(part), train, None) for key, part in parts_of(given).items()}
+        )
+    return _prepare(torch.as_tensor(given), train, levels)
+
+
+def _prepare(inputs: Tensor, train: Tensor, levels: Levels | None) -> Preparation:
     if inputs.dtype == torch.int64:  # whole numbers are tokens
         return Preparation(tuple(inputs.shape[1:]), None, None, levels)
     known = inputs[train].double()

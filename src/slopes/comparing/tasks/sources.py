@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from slopes.comparing.tasks.inputs import parts_of
 from slopes.hints import did_you_mean
 
 Columns = dict[str, NDArray[Any]]
@@ -31,9 +32,16 @@ _INDEX = re.compile(r"__index_level_\d+__")
 _PARQUET = ("pyarrow", "polars", "duckdb")
 
 
+class NamedInputs(dict[str, Any]):
+    """Several arrays or tensors that a model takes by name."""
+
+
+Several = NamedInputs | tuple[Any, ...]
+
+
 @dataclass
 class Raw:
-    inputs: NDArray[Any] | Tensor | Columns  #: columns by name if it was a table
+    inputs: NDArray[Any] | Tensor | Columns | Several  #: columns by name if it was a table
     targets: NDArray[Any]
     name: str  #: of the target, or ""
     aside: dict[str, NDArray[Any]] = field(default_factory=dict)  #: columns that are no inputs
@@ -52,6 +60,10 @@ def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), 
     if columns is not None:
         return _of_columns(columns, target, where, drop, aside)
     is_pair = isinstance(source, (tuple, list)) and len(source) == 2
+    several = _several(source[0]) if is_pair else None
+    if several is not None:
+        _check_names_nothing(where, drop, aside)
+        return Raw(several, _plain(_array(source[1], "targets")), "")
     if is_pair and is_table(source[0]):
         return _beside(_plain(_array(source[1], "targets")), "", columns_of(source[0]) or {}, where, drop, aside)
     _check_names_nothing(where, drop, aside)
@@ -71,6 +83,18 @@ def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), 
         f"compare: {where} must be a built-in task's name, a file, (inputs, targets), a dataset, or three of these to "
         f"train, validate and test on; got {_shown(source)}."
     )
+
+
+def _several(given: Any) -> Several | None:
+    """Inputs of a tuple of arrays, or of a mapping with an array of several axes; None of other forms."""
+    if not isinstance(given, (Mapping, tuple)):
+        return None
+    axes = [getattr(each, "ndim", 0) for each in parts_of(given).values()]
+    if isinstance(given, Mapping) and max(axes, default=0) > 1:
+        return NamedInputs({str(name): _array(each, f"inputs {name!r}") for name, each in given.items()})
+    if isinstance(given, tuple) and min(axes, default=0) > 0:
+        return tuple(_array(each, f"inputs {place}") for place, each in enumerate(given))
+    return None
 
 
 def columns_of(source: Any) -> Columns | None:
@@ -137,17 +161,35 @@ def _dataset(source: Any, where: str, target: str | None = None) -> Raw:
         sample = _pair(source[place], target, where)
         if not isinstance(sample, (tuple, list)) or len(sample) != 2:
             raise TypeError(
-                f"compare: {where} must give pairs of an input and a target; sample {place} is {_shown(sample)}."
+                f"compare: {where} must give pairs of an input and a target, where several inputs are a tuple or a "
+                f"dict; sample {place} is {_shown(sample)}."
             )
-        inputs.append(_sample(sample[0]))
+        inputs.append(_entries(sample[0]))
         targets.append(_plain(sample[1]))
-    shapes = {tuple(each.shape): place for place, each in reversed(list(enumerate(inputs)))}
+    for place, each in enumerate(inputs):
+        if each.keys() != inputs[0].keys():
+            raise ValueError(f"compare: sample {place} of {where} has other inputs than sample 0.")
+    stacked = {key: _stacked([each[key] for each in inputs], where) for key in inputs[0]}
+    named = NamedInputs(stacked) if "" not in stacked else stacked[""]
+    return Raw(tuple(stacked.values()) if 0 in stacked else named, np.stack(targets), "")
+
+
+def _entries(given: Any) -> dict[Any, Tensor]:
+    """Inputs of a sample by place or name; under "" a single one."""
+    is_several = isinstance(given, tuple) and any(getattr(each, "ndim", 0) > 0 for each in given)
+    if isinstance(given, Mapping) or is_several:
+        return {key: _sample(each) for key, each in parts_of(given).items()}
+    return {"": _sample(given)}
+
+
+def _stacked(tensors: list[Tensor], where: str) -> Tensor:
+    shapes = {tuple(each.shape): place for place, each in reversed(list(enumerate(tensors)))}
     if len(shapes) > 1:
         (one, first), (other, second) = list(shapes.items())[:2]
         raise ValueError(
             f"compare: the inputs must have one shape; sample {first} of {where} is {one} and sample {second} {other}."
         )
-    return Raw(torch.stack(inputs), np.stack(targets), "")
+    return torch.stack(tensors)
 
 
 def _pair(sample: Any, target: str | None, where: str) -> Any:
@@ -155,12 +197,10 @@ def _pair(sample: Any, target: str | None, where: str) -> Any:
         return sample
     chosen = _chosen(target, sample, where, "entry")
     others = [name for name in sample if name != chosen]
-    if len(others) != 1:
-        raise ValueError(
-            f"compare: a sample of {where} must have one input beside {chosen!r}, got {', '.join(others) or 'none'}; "
-            "give pairs, or a dataset of columns."
-        )
-    return sample[others[0]], sample[chosen]
+    if not others:
+        raise ValueError(f"compare: a sample of {where} must have an input beside {chosen!r}.")
+    inputs = {str(name): sample[name] for name in others}
+    return inputs if len(others) > 1 else inputs[others[0]], sample[chosen]
 
 
 def _sample(given: Any) -> Tensor:
@@ -199,12 +239,10 @@ def _npz(path: Path, target: str | None) -> Raw:
         raise ValueError(f"compare: {path.name} cannot be read as .npz; save it with numpy.savez.") from error
     chosen = _chosen(target, arrays, path.name, "array")
     inputs = [name for name in arrays if name != chosen]
-    if len(inputs) != 1:
-        raise ValueError(
-            f"compare: {path.name} must hold two arrays, inputs and targets, beside {chosen!r} it has "
-            f"{', '.join(inputs) or 'none'}; save one array of inputs."
-        )
-    return Raw(arrays[inputs[0]], arrays[chosen], chosen)
+    if not inputs:
+        raise ValueError(f"compare: {path.name} must hold an array of inputs beside {chosen!r}.")
+    several = NamedInputs({name: arrays[name] for name in inputs})
+    return Raw(several if len(inputs) > 1 else arrays[inputs[0]], arrays[chosen], chosen)
 
 
 class _Pickled(ValueError):
@@ -422,15 +460,17 @@ def _beside(
     wide = [name for name, values in others.items() if values.ndim > 1]
     if not wide:
         return Raw(others, targets, target, kept)
-    if len(others) > 1:
-        raise ValueError(
-            f"compare: {where} has {wide[0]!r}, an array in each sample, beside {len(others) - 1} other columns; leave "
-            "it with one column of inputs."
-        )
-    (inputs,) = others.values()
-    if inputs.ndim == 4 and inputs.shape[-1] in (1, 3, 4) and inputs.dtype == np.uint8:  # pictures, colours last
-        inputs = np.moveaxis(inputs, -1, 1)
-    return Raw(inputs, targets, target, kept)
+    several = NamedInputs({name: _wide(values) for name, values in others.items()})
+    return Raw(several if len(others) > 1 else several[wide[0]], targets, target, kept)
+
+
+def _wide(values: NDArray[Any]) -> NDArray[Any] | Tensor:
+    """A column with an array in each sample: rows of whole numbers are tokens, pictures get their colours first."""
+    if values.ndim == 2 and values.dtype == np.int64:
+        return torch.from_numpy(values)
+    if values.ndim == 4 and values.shape[-1] in (1, 3, 4) and values.dtype == np.uint8:
+        return np.moveaxis(values, -1, 1)
+    return values
 
 
 def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from slopes.comparing.plain import OWN
+from slopes.comparing.tasks.inputs import Inputs, count_numbers, map_tensors, stack_inputs
 from slopes.comparing.training.initial import initialise
 from slopes.comparing.training.slots import Slot, pulled
 from slopes.models.inventory import class_of
@@ -125,15 +127,16 @@ class Augmented:
         self._function, self._steps = function, 0
         self._takes_targets = _takes_two(function)
 
-    def __call__(self, seeds: Sequence[int], inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, seeds: Sequence[int], inputs: Inputs, targets: Tensor) -> tuple[Inputs, Tensor]:
         """Change (network, sample, ...) of networks that share batches where they share seeds."""
         places = {seed: i for i, seed in enumerate(seeds)}
-        found = {seed: self._changed(seed, inputs[i], targets[i]) for seed, i in places.items()}
+        found = {
+            seed: self._changed(seed, map_tensors(itemgetter(i), inputs), targets[i]) for seed, i in places.items()
+        }
         self._steps += 1
-        changed = [torch.stack([found[seed][part] for seed in seeds]) for part in (0, 1)]
-        return changed[0], changed[1]
+        return stack_inputs([found[seed][0] for seed in seeds]), torch.stack([found[seed][1] for seed in seeds])
 
-    def _changed(self, seed: int, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _changed(self, seed: int, inputs: Inputs, targets: Tensor) -> tuple[Inputs, Tensor]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(hash((seed, self._steps)) % 2**62)
             if self._takes_targets:
@@ -199,11 +202,15 @@ def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) 
     return torch.stack(dead + none, -1)[..., : len(dead)], torch.stack(saturated + none, -1)[..., : len(dead)]
 
 
+def input_samples(inputs: Inputs, rows: Tensor) -> Inputs:
+    return map_tensors(lambda tensor: samples(tensor, rows), inputs)
+
+
 def samples(of: Tensor, rows: Tensor) -> Tensor:
     """Samples in the shape of their indices; six times as fast as ``of[rows]``."""
     return of.index_select(0, rows.reshape(-1)).view(*rows.shape, *of.shape[1:])
 
 
-def portions(rows: Tensor, networks: int, sample: Tensor, least: int) -> tuple[Tensor, ...]:
-    size = max(least, ROOM // max(1, networks * sample.numel()))
+def portions(rows: Tensor, networks: int, inputs: Inputs, least: int) -> tuple[Tensor, ...]:
+    size = max(least, ROOM // max(1, networks * count_numbers(inputs)))
     return torch.split(rows, size, dim=-1)

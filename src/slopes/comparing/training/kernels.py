@@ -45,11 +45,12 @@ class MeanLosses:
 
     def _cheapest(self, outputs: Tensor, targets: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
         fed = self._feed(outputs, targets)
-        if self._loss is slopes.cross_entropy and fed[0] is outputs and fed[1] is targets:
+        is_plain = fed[0] is outputs and fed[1] is targets and self._feed.mask is None
+        if self._loss is slopes.cross_entropy and is_plain:
             return _cross_entropy
         wide = outputs + 3 * torch.randn(outputs.shape, generator=torch.Generator().manual_seed(0))
         try:
-            same = all(
+            same = self._feed.mask is None and all(
                 torch.allclose(self._of_samples(given, targets), self._mapped(given, targets), rtol=1e-6, atol=0.0)
                 for given in (outputs, wide)  # a loss may tie samples together only far off
             )
@@ -59,18 +60,18 @@ class MeanLosses:
 
     def _mapped(self, outputs: Tensor, targets: Tensor) -> Tensor:
         def mean(output: Tensor, target: Tensor) -> Tensor:
-            return self._loss(*self._feed(output, target), reduction="mean")  # type: ignore[no-any-return]
+            return self._feed.apply(self._loss, output, target)  # type: ignore[no-any-return]
 
         return torch.vmap(mean, randomness="different")(outputs, targets)
 
     def _of_samples(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Avoid the slower vmap, for losses that are means over samples."""
-        values = self._loss(*self._feed(outputs.flatten(0, 1), targets.flatten(0, 1)), reduction="none")
+        values = self._feed.apply(self._loss, outputs.flatten(0, 1), targets.flatten(0, 1), reduction="none")
         return values.view(len(outputs), -1).mean(1, dtype=torch.float64).to(values.dtype)  # type: ignore[no-any-return]
 
 
 def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
     """Transpose, as log_softmax is 20 times as fast along a long first axis."""
-    logs = torch.log_softmax(outputs.flatten(0, 1).t().contiguous(), 0)
+    logs = torch.log_softmax(outputs.flatten(0, -2).t().contiguous(), 0)
     right = logs.gather(0, labels.reshape(1, -1))
-    return -right.view(labels.shape).mean(1)
+    return -right.view(len(labels), -1).mean(1)

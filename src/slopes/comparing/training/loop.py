@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from slopes.comparing import feeding
 from slopes.comparing.settings import Settings
+from slopes.comparing.tasks.inputs import Inputs, call_model, map_tensors
 from slopes.comparing.training import common, dropout
 from slopes.comparing.training.optimisers import Optimiser, OwnOptimiser
 from slopes.models.replacing import module_of
@@ -47,10 +49,11 @@ class Single:
 
     def gradient(self, rows: Tensor) -> Tensor:
         self.model.train()
-        inputs, targets = self._task.inputs[rows[0]], self._task.targets[rows[0]]
+        inputs, targets = self._inputs(rows[0]), self._task.targets[rows[0]]
         if self._augment is not None:
-            more = self._augment([self.cells[0].seed], inputs.unsqueeze(0), targets.unsqueeze(0))
-            inputs, targets = (part.squeeze(0) for part in more)
+            one = map_tensors(itemgetter(None), inputs)
+            more, changed = self._augment([self.cells[0].seed], one, targets.unsqueeze(0))
+            inputs, targets = map_tensors(itemgetter(0), more), changed[0]
         self.model.zero_grad()
         with self._half:
             loss: Tensor = torch.as_tensor(self._step(self.model, inputs, targets, self._mean))
@@ -60,8 +63,7 @@ class Single:
 
     def _mean(self, returned: Any, targets: Tensor) -> Tensor:
         """Mean loss of the model's outputs."""
-        outputs = self._network.predict(returned).float()
-        mean: Tensor = self._loss(*self._feed(outputs, targets), reduction="mean")
+        mean: Tensor = self._feed.apply(self._loss, self._network.predict(returned).float(), targets)
         return mean
 
     def norms(self) -> Tensor:
@@ -94,11 +96,14 @@ class Single:
 
     def _predict(self, rows: Tensor) -> Tensor:
         with self._half:
-            returned = self.model.eval()(self._task.inputs[rows])
+            returned = call_model(self.model.eval(), self._inputs(rows))
         return self._network.predict(returned).float().cpu()
 
+    def _inputs(self, rows: Tensor) -> Inputs:
+        return map_tensors(itemgetter(rows), self._task.inputs)
+
     def _portions(self, rows: Tensor) -> Sequence[Tensor]:
-        return common.portions(rows.flatten(), 1, self._task.inputs[0], self._batch)
+        return common.portions(rows.flatten(), 1, self._task.inputs, self._batch)
 
     def state(self) -> list[Tensor]:
         return [value.detach().unsqueeze(0) for value in (*self.model.parameters(), *self.model.buffers())]
@@ -108,14 +113,14 @@ class Single:
         return torch.tensor([all(bool(value.isfinite().all()) for value in (*self.state(), *known))])
 
 
-def _descend(model: Any, inputs: Tensor, targets: Tensor, loss: Any) -> Any:
-    return loss(model(inputs), targets)
+def _descend(model: Any, inputs: Inputs, targets: Tensor, loss: Any) -> Any:
+    return loss(call_model(model, inputs), targets)
 
 
 def moved(task: Task, device: torch.device) -> Task:
     """Task whose tensors lie on another device."""
-    names = ("inputs", "targets", "centre", "scale")
+    names = ("targets", "centre", "scale")
     there: dict[str, Any] = {
         name: None if getattr(task, name) is None else getattr(task, name).to(device) for name in names
     }
-    return replace(task, **there)
+    return replace(task, inputs=map_tensors(lambda tensor: tensor.to(device), task.inputs), **there)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from slopes.comparing import metrics
 from slopes.comparing.missing import written
 from slopes.comparing.own_metrics import own_metrics
+from slopes.comparing.training import common
 from slopes.comparing.training.common import Learner, Order, by_loss
 from slopes.comparing.training.schedules import factors
 
@@ -186,29 +187,34 @@ def _restore(state: list[Tensor], before: list[Tensor], lost: Tensor) -> None:
 class _Marks:
     def __init__(self, learner: Learner, job: Job, feeds: dict[int, Any]) -> None:
         self._learner, self._task = learner, job.task
-        self._own = own_metrics(job.metrics, job.task)
+        self._metrics = (*metrics.METRICS[job.task.kind], *own_metrics(job.metrics, job.task))
         self._groups = [(feeds[loss], index) for loss, index in by_loss(learner.cells)]
 
     def primary(self, rows: Tensor) -> Tensor:
-        outputs = self._learner.outputs(rows)
-        scores = torch.empty(len(outputs), dtype=torch.float64)
-        for feed, index in self._groups:
-            scores[index] = metrics.score(self._task, feed, outputs[index], self._targets(rows, index))
+        scores = torch.empty(len(self._learner.cells), dtype=torch.float64)
+        for index, judged in self._judged(rows):
+            scores[index] = self._metrics[0].measure(judged)
         return scores
 
     def all(self, rows: Tensor) -> tuple[list[dict[str, float]], list[dict[str, str]]]:
         """(values by metric, reasons for missing values by metric), of each cell."""
-        outputs = self._learner.outputs(rows)
         found: list[dict[str, float]] = [{} for _ in self._learner.cells]
         reasons: list[dict[str, str]] = [{} for _ in self._learner.cells]
-        for feed, index in self._groups:
-            judged = metrics.Judged(self._task, feed, outputs[index], self._targets(rows, index))
-            for metric in (*metrics.METRICS[self._task.kind], *self._own):
+        for index, judged in self._judged(rows):
+            for metric in self._metrics:
                 for i, value in zip(index.tolist(), metric.measure(judged).tolist(), strict=True):
                     found[i][metric.name] = value
             for (name, place), reason in judged.missing.items():
                 reasons[int(index[place])][name] = reason
         return found, reasons
+
+    def _judged(self, rows: Tensor) -> Iterator[tuple[Tensor, metrics.Judged]]:
+        """Yield (places of some cells, their outputs and targets): of large outputs a few cells at a time."""
+        outputs = self._learner.outputs(rows)
+        size = max(1, common.ROOM // max(1, outputs[0].numel()))
+        for feed, places in self._groups:
+            for index in torch.split(places, size):
+                yield index, metrics.Judged(self._task, feed, outputs[index], self._targets(rows, index))
 
     def _targets(self, rows: Tensor, index: Tensor) -> Tensor:
         targets = self._task.targets[rows]

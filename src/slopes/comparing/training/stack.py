@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from slopes.comparing.tasks.inputs import Inputs, arguments_of
 from slopes.comparing.training import common, dropout
 from slopes.comparing.training.direct import stages
 from slopes.comparing.training.kernels import MeanLosses
@@ -61,7 +62,8 @@ class Stack:
         self.slots = made[keys[0]][1]
         self.model = dropout.use_seeded_dropout(start[keys[0]], [cell.seed for cell in cells], stacked=True)
         self._augment = None if job.augment is None else common.Augmented(job.augment)
-        self._stages = stages(self.model) if job.network.output is None else None
+        is_plain = (job.network.output, job.network.class_axis) == (None, -1) and isinstance(job.task.inputs, Tensor)
+        self._stages = stages(self.model) if is_plain else None
         self.layers = common.layers_of(self.model)
         trained = [name for name, p in self.model.named_parameters() if p.requires_grad]
         tensors = {key: {**dict(m.named_parameters()), **dict(m.named_buffers())} for key, m in start.items()}
@@ -79,26 +81,26 @@ class Stack:
         make = partial(Slot, activations) if sharing(first) else partial(module_of, first)
         return common.with_activation(job, cell.seed, job.activations[cell.activation], make)
 
-    def _call(self, state: dict[str, Tensor], x: Tensor) -> Tensor:
-        return self._network.predict(torch.func.functional_call(self.model, state, (x,)))
+    def _call(self, state: dict[str, Tensor], x: Inputs) -> Tensor:
+        return self._network.predict(torch.func.functional_call(self.model, state, *arguments_of(x)))
 
-    def _outputs(self, x: Tensor, networks: int) -> Tensor:
+    def _outputs(self, x: Inputs, networks: int) -> Tensor:
         """Outputs of inputs (network, sample, ...); with 0 networks, of inputs (sample, ...) that all share."""
-        if self._stages is None:
+        if self._stages is None or not isinstance(x, Tensor):
             return self._map(self._call, x, networks)  # type: ignore[no-any-return]
         x = x if networks else x.expand(len(self.cells), *x.shape)
         for stage in self._stages:
             x = stage(self.weights.tensors | self.held, x)
         return x
 
-    def _map(self, function: Any, x: Tensor, networks: int) -> Any:
+    def _map(self, function: Any, x: Inputs, networks: int) -> Any:
         dims = (0, 0 if networks else None)
         with _batched_attention():
             return torch.vmap(function, dims, randomness="different")({**self.weights.tensors, **self.held}, x)
 
     def gradient(self, rows: Tensor) -> Tensor:
         self.model.train()
-        inputs, targets = common.samples(self._task.inputs, rows), common.samples(self._task.targets, rows)
+        inputs, targets = common.input_samples(self._task.inputs, rows), common.samples(self._task.targets, rows)
         if self._augment is not None:
             inputs, targets = self._augment([cell.seed for cell in self.cells], inputs, targets)
         outputs = self._outputs(inputs, len(self.cells))
@@ -124,7 +126,7 @@ class Stack:
     def units(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         self.model.eval()
 
-        def count(state: dict[str, Tensor], x: Tensor) -> Any:
+        def count(state: dict[str, Tensor], x: Inputs) -> Any:
             with common.Units(self.slots) as counts:
                 self._call(state, x)
             return counts
@@ -132,11 +134,11 @@ class Stack:
         counts = [self._map(count, *self._given(portion)) for portion in self._portions(rows)]
         return common.shares(counts, [len(self.cells)])
 
-    def _given(self, rows: Tensor) -> tuple[Tensor, int]:
-        return common.samples(self._task.inputs, rows), len(self.cells) * (rows.ndim > 1)
+    def _given(self, rows: Tensor) -> tuple[Inputs, int]:
+        return common.input_samples(self._task.inputs, rows), len(self.cells) * (rows.ndim > 1)
 
     def _portions(self, rows: Tensor) -> Sequence[Tensor]:
-        return common.portions(rows, len(self.cells), self._task.inputs[0], self._batch)
+        return common.portions(rows, len(self.cells), self._task.inputs, self._batch)
 
     def state(self) -> list[Tensor]:
         return [*self.weights.stored, *self.held.values()]

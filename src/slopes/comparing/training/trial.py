@@ -40,7 +40,8 @@ def try_functions(job: Job, cell: Cell) -> None:
     own = [option for option in OPTIONS if callable(getattr(job, option))]
     if not own and not any(map(callable, job.metrics)):
         return
-    job = replace(job, **{option: _named(option, getattr(job, option)) for option in own})
+    named: dict[str, Any] = {option: _named(option, getattr(job, option)) for option in own}
+    job = replace(job, **named)
     rate = factors(job.schedule, 1)[0]
     if not math.isfinite(rate):
         raise ValueError(f"compare: the schedule must give a finite factor of the rate, got {rate}.")
@@ -63,7 +64,7 @@ def try_functions(job: Job, cell: Cell) -> None:
 def _named(option: str, given: Any) -> Callable[..., Any]:
     """Copy of a function whose errors name its option."""
     function = given
-    with suppress(Exception):  # what cannot be copied is tried itself
+    with suppress(Exception):  # some objects cannot be copied
         function = copy.deepcopy(given)
 
     @functools.wraps(function.forward if isinstance(function, nn.Module) else function, updated=())
