@@ -559,14 +559,38 @@ def _read_options(options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+def _compare_tasks(
+    tasks: Sequence[str], metric: str | None, given: dict[str, Any], export: str | None, as_json: bool
+) -> int:
+    if "data" in given or metric is not None:
+        raise click.UsageError("compare: --tasks goes without DATA and --metric.")
+    with _complaining(ImportError):
+        from slopes.comparing import StudyError, compare_tasks
+        from slopes.comparing.export import writer
+        from slopes.plotting import terminal
+    with _complaining(StudyError, TypeError, ValueError, OSError, ImportError, LookupError), _warning():
+        if export is not None:
+            writer(export)  # fails before the training
+        result = compare_tasks(tasks, **given)
+        if export is not None:
+            result.export(export)
+    report = str(result.folder / "report.html")
+    if as_json:
+        _json({among: result.table(among) for among, _, _ in result.answers()} | {"report": report})
+    else:
+        terminal.write(f"{result}\nreport: {report}\n")
+    return 0 if any(study.runs for study in result.studies.values()) else 1
+
+
 @main.command()
 @click.argument("model", required=False, metavar="[MODEL")
 @click.argument("data", required=False, metavar="[DATA]]")
 @_options_of_a_comparison
+@click.option("--tasks", metavar="DATA,...", help="Rank over several tasks in place of DATA: digits,mnist5k,my.csv.")
 @click.option("--metric", metavar="NAME", help="Metric to show in place of the task's first one.")
 @click.option("--export", metavar="FILE", help="Write a row per run, too: .csv, .json or .parquet.")
 @click.option("as_json", "--json", is_flag=True, help="Print the results as JSON.")
-def compare(metric: str | None, export: str | None, as_json: bool, **options: Any) -> int:
+def compare(tasks: str | None, metric: str | None, export: str | None, as_json: bool, **options: Any) -> int:
     """Train a network for every activation x loss, and report which differences are real.
 
     MODEL is mlp, cnn, transformer or your own (file.py:Model); DATA is DATASETS
@@ -579,12 +603,15 @@ def compare(metric: str | None, export: str | None, as_json: bool, **options: An
       slopes compare --activations relu,gelu,'elu(alpha=0.5)' --losses cross_entropy --seeds 10
       slopes compare cnn mnist5k --losses cross_entropy,my_losses.py:my_loss --out results
       slopes compare my_models.py:Model houses.csv --target price --baseline silu,mse
+      slopes compare mlp --tasks digits,diabetes,breast_cancer
     """
     with _complaining(ImportError):
         from slopes.comparing.api import NEEDED
 
         require("slopes compare", *NEEDED)
     given = _read_options(options)
+    if tasks is not None:
+        return _compare_tasks(_split("--tasks", tasks), metric, given, export, as_json)
     with _complaining(ImportError):
         from slopes.comparing import StudyError
         from slopes.comparing import compare as study

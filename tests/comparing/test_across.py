@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,6 +128,17 @@ def test_words_on_ranks():
         "the two pairs are not shown to differ (Wilcoxon, p = 0.5)."
         in describe_ranks(rank(NAMES[:2], SETS[:2], scores[:2, :2]), "pair")[0]
     )
+
+
+def test_the_documents_say_how_many_tasks_six_functions_need():
+    needed = [
+        rank(list("abcdef"), SETS[:2], np.ones((2, 6)), test=test).enough_tasks for test in ("nemenyi", "wilcoxon")
+    ]
+    text = " ".join((Path(__file__).parents[2] / "docs/compare/statistics.md").read_text().split())
+    words = (
+        "for six functions Nemenyi's test needs {} tasks to show even that one is best and another last on all of them"
+    )
+    assert f"{words.format(needed[0])}, and Wilcoxon's {needed[1]};" in text
 
 
 def test_as_many_tasks_as_are_said_to_be_needed_tell_the_clearest_pair_apart():

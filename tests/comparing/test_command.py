@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -53,6 +54,20 @@ def test_a_study_by_command(tmp_path):
     assert told.exit_code == 0, told.output
     assert f"report: {tmp_path / 'out' / 'report.html'}" in told.stdout
     assert len(module.rows(tmp_path / "out")) == 2
+
+
+def test_several_tasks_by_command(tmp_path):
+    asked = ["compare", "mlp(hidden=4)", "--tasks=digits,diabetes", "--activations=relu,tanh", *ASKED[2:]]
+    told = CliRunner().invoke(cli.main, [*asked, "--out", str(tmp_path), "--export", str(tmp_path / "runs.csv")])
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith("Ranks of activations\nOver 2 tasks the two activations are not shown to differ")
+    assert told.stdout.endswith(f"report: {tmp_path / 'report.html'}\n")
+    assert len((tmp_path / "runs.csv").read_text().splitlines()) > 8
+    again = CliRunner().invoke(cli.main, [*asked, "--out", str(tmp_path), "--json"])
+    assert [row["mean_rank"] for row in json.loads(again.stdout)["activations"]] in ([1, 2], [1.5, 1.5])
+    wrong = CliRunner().invoke(cli.main, ["compare", "mlp", "digits", "--tasks=digits,diabetes"])
+    assert wrong.exit_code == 2
+    assert "--tasks goes without DATA and --metric." in wrong.stderr
 
 
 def test_a_record_that_is_none(tmp_path):

@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 import torch
+from test_tasks import Face
 from torch import nn
 from torch.nn.functional import one_hot
 
@@ -16,6 +17,7 @@ import slopes
 from conftest import TINY
 from slopes.comparing import Study, tasks
 from slopes.comparing.plan import make_plan
+from slopes.comparing.report import page
 from slopes.comparing.settings import Settings
 
 GIVEN = TINY | {"rates": [0.03], "batch_size": 16, "epochs": 8, "activations": ["relu", "tanh"]}
@@ -68,9 +70,6 @@ def train(tmp_path, model, data, losses=("cross_entropy",), **options):
         assert one.training_loss == pytest.approx(other.training_loss, rel=2e-3)
         assert one.test == pytest.approx(other.test, abs=0.05)
     return stack
-
-
-PAIR = torch.utils.data.TensorDataset
 
 
 class Pairs(torch.utils.data.Dataset):
@@ -136,6 +135,19 @@ def test_a_model_of_two_inputs_is_trained_and_predicts(data, tmp_path):
         study.predict(PICTURES)
 
 
+def test_columns_of_whole_numbers_are_tokens():
+    """As a Hugging Face dataset has them after a tokenizer."""
+    mask = np.ones((120, 7), int)
+    columns = {"input_ids": TOKENS.numpy(), "attention_mask": mask, "labels": TAGS.numpy()}
+    task = tasks.resolve(Face(**columns))
+    assert task.kind == "tokens"
+    assert torch.equal(task.inputs["input_ids"], TOKENS)
+    assert task.inputs["attention_mask"].dtype == torch.int64
+    assert task.ignores
+    alone = tasks.resolve(Face(input_ids=TOKENS.numpy(), label=ANSWERS))
+    assert torch.equal(alone.inputs, TOKENS)
+
+
 def test_hooks_get_all_inputs(tmp_path):
     def noisy(inputs):
         return {"picture": inputs["picture"] + 0.5 * torch.randn_like(inputs["picture"]), "table": inputs["table"]}
@@ -197,6 +209,7 @@ def test_losses_of_pytorch_train_tokens_as_cards_do(tmp_path):
     card, *others = (study.pair("relu", loss).runs[0].training_loss for loss in study.plan.names["loss"])
     for other in others:
         assert other == pytest.approx(card, rel=1e-3)
+    assert "Ranking by token accuracy on test data" in page.render(study)
 
 
 def test_a_user_s_metric_gets_the_tokens_that_count(tmp_path):

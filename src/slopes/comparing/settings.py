@@ -251,8 +251,9 @@ class Settings:
         default="mlp",
     )
     data: Any = option(
-        f"{_any_of(DATASETS, quote=True)}; or your own: ``(inputs, targets)`` as arrays or tensors, a torch or Hugging "
-        "Face dataset, a triple of such to train, validate and test, of two to train and test, or a path to a "
+        f"{_any_of(DATASETS, quote=True)}; or your own: ``(inputs, targets)`` as arrays or tensors (several "
+        "inputs as a tuple or a dict), a torch or Hugging Face dataset, a triple of such to train, validate and test, "
+        "or of two to train and test, or a path to a "
         "``.csv``, ``.tsv``, ``.npz`` or ``.parquet`` file.",
         default="digits",
     )

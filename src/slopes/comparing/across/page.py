@@ -78,14 +78,15 @@ def _value(study: Study, among: Among, name: str) -> str:
     names = {"activations": (name, baseline.loss), "losses": (baseline.activation, name)}.get(among)
     pair: Pair = next(each for each in study.ranking if (each.title == name if names is None else each.names == names))
     values = [each.estimate().mean for each in study.ranking]
-    return Numbers.of(metric, values, study.plan.job.task.unit).full(pair.estimate().mean)
+    return Numbers.of(metric, values).full(pair.estimate().mean)
 
 
 def _task(folder: Path, name: str, study: Study) -> dict[str, Any]:
-    metric, baseline = study.metrics[0], study.baseline
+    metric, baseline, unit = study.metrics[0], study.baseline, study.plan.job.task.unit
     return {
         "name": name,
-        "metric": f"{metric.label}, {'higher' if metric.higher else 'lower'} is better",
+        "metric": f"{metric.label}{f' in {unit}' if unit and metric.in_units else ''}",
+        "better": "higher" if metric.higher else "lower",
         "network": study.plan.job.network.name,
         "baseline": f"{baseline.activation} with {baseline.loss}",
         "seeds": len(study.plan.seeds),
