@@ -36,10 +36,13 @@ def seed_libraries(seed: int) -> None:
 
 
 class Script:
-    """Code that shows a fault; `given` holds objects that no code can make, by name."""
+    """Code that shows a fault; `given` holds objects that no code can make, by name.
 
-    def __init__(self, lines: Sequence[str], given: Mapping[str, Any] | None = None) -> None:
-        self.text, self.given = "\n".join(lines), given or {}
+    With a `doubt`, the finding is a note that says it.
+    """
+
+    def __init__(self, lines: Sequence[str], given: Mapping[str, Any] | None = None, doubt: str = "") -> None:
+        self.text, self.given, self.doubt = "\n".join(lines), given or {}, doubt
         self.output = Printed()  #: prints of the subject itself
 
     @cached_property
@@ -74,6 +77,8 @@ class Script:
             if shows is not None or len({f"{text}" for text in texts[:2]}) == len(texts[:2]):
                 break
         came, expected = (text.format(*texts) for text in (came or "{0}" * bool(expected), expected))
+        if self.doubt:
+            message, severity = f"{message} ({self.doubt})", "note"
         return Finding("", message, self.text, repair, severity, came, expected)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import inspect
 import io
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,31 +16,51 @@ import torch
 from torch import Tensor
 
 PLAIN = (bool, int, float, str, tuple, type(None))
+DEPTH = 6  #: levels of objects inside objects that are compared
+OF_MODULES = vars(torch.nn.Module()).keys()  #: attributes that every module has
+SET_AFTERWARDS = "set on the finished object, as its constructor cannot be called again with the same arguments"
 
 
 def constructor_arguments(thing: Any) -> dict[str, Any] | None:
     """Arguments by name with which the class of an instance makes its equal; None if they cannot be found.
 
-    They are read from attributes of the same names. An attribute that was set after construction is no argument: the
-    equal would differ inside.
+    They are read from attributes of the same names, or else from partial functions and modules that the instance
+    holds. An attribute that was set after construction is no argument: the equal would differ inside.
     """
     kind = type(thing)
-    try:
-        parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
-    except (TypeError, ValueError):
+    parameters = _parameters(kind)
+    if parameters is None or kind.__module__ == "builtins" or any(p.kind is p.POSITIONAL_ONLY for p in parameters):
         return None
-    parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    if kind.__module__ == "builtins" or any(p.kind is p.POSITIONAL_ONLY for p in parameters):
-        return None
-    by_attributes = {p.name: getattr(thing, p.name, p.default) for p in parameters}
-    defaults = {p.name: by_attributes[p.name] if p.default is p.empty else p.default for p in parameters}
-    for arguments in (by_attributes, defaults):
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    inside = dict(_values_inside(thing))
+    by_attributes = {p.name: getattr(thing, p.name, p.default) for p in named}
+    by_parts = {p.name: getattr(thing, p.name, inside.get(p.name, p.default)) for p in named}
+    defaults = {p.name: by_attributes[p.name] if p.default is p.empty else p.default for p in named}
+    for arguments in (by_attributes, by_parts, defaults):
         if any(value is inspect.Parameter.empty for value in arguments.values()):
             continue
         twin = made(kind, arguments)
         if twin is not None and state(twin) == state(thing):
             return arguments
     return None
+
+
+def _parameters(kind: type) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
+    except (TypeError, ValueError):
+        return None
+
+
+def _values_inside(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (name, value) of keywords of partial functions, and of attributes of modules, that an instance holds."""
+    modules = list(thing.modules()) if isinstance(thing, torch.nn.Module) else [thing]
+    for holder in reversed(modules):  # the outer ones last, which count in a dict
+        held = getattr(holder, "__dict__", {})
+        yield from ((name.removeprefix("_"), x) for name, x in held.items() if type(x) in PLAIN)
+        for x in held.values():
+            if isinstance(x, functools.partial):
+                yield from x.keywords.items()
 
 
 def made(kind: Any, arguments: Mapping[str, Any]) -> Any:
@@ -53,7 +75,10 @@ def made(kind: Any, arguments: Mapping[str, Any]) -> Any:
 def rebuilt(thing: Any, **settings: Any) -> Any:
     """Equal of an instance with other constructor arguments, in the same mode; None if it cannot be made."""
     arguments = constructor_arguments(thing)
-    if arguments is None or not settings.keys() <= arguments.keys():
+    if arguments is None:
+        return None
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in _parameters(type(thing)) or ())
+    if not takes_any and not settings.keys() <= arguments.keys():
         return None
     twin = made(type(thing), arguments | settings)
     if twin is not None and isinstance(thing, torch.nn.Module):
@@ -62,27 +87,44 @@ def rebuilt(thing: Any, **settings: Any) -> Any:
 
 
 def state(thing: Any) -> dict[str, str]:
-    """Plain attributes and tensors of an object and of the modules inside it, as text."""
-    return dict(_state(thing, "", frozenset()))
+    """Numbers, texts, tensors and functions that an object holds, and those of the objects inside it, as text."""
+    return dict(_state(thing, "", []))
 
 
-def _state(thing: Any, path: str, seen: frozenset[int]) -> Iterator[tuple[str, str]]:
-    if id(thing) in seen:
-        return
-    held = dict(vars(thing)) if hasattr(thing, "__dict__") else {}
-    inside = {}
-    if isinstance(thing, torch.nn.Module):
-        inside = held.pop("_modules")
-        held |= held.pop("_parameters") | held.pop("_buffers")
-    for name, x in held.items():
-        if name == "training":
-            continue
-        if isinstance(x, Tensor):
-            yield path + name, f"{x.dtype} {tuple(x.shape)} {_digest(x)}"
-        elif type(x) in PLAIN or isinstance(x, np.generic):
-            yield path + name, repr(x)
-    for name, module in inside.items():
-        yield from _state(module, f"{path}{name}.", seen | {id(thing)})
+def _state(x: Any, path: str, above: list[Any]) -> Iterator[tuple[str, str]]:
+    """Yield (place, text) of a value and of all inside it; `above` holds the objects around it."""
+    if isinstance(x, Tensor):
+        yield path, f"{x.dtype} {tuple(x.shape)} {_digest(x)}"
+    elif isinstance(x, np.ndarray):
+        yield path, f"{x.dtype} {x.shape} {hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()}"
+    elif x is None or isinstance(x, (bool, int, float, complex, str, bytes, np.generic)):
+        yield path, repr(x)
+    else:
+        name = x if inspect.isroutine(x) or isinstance(x, (type, ModuleType)) else type(x)
+        yield path, f"{getattr(name, '__module__', '')}.{getattr(name, '__qualname__', '')}"
+        if len(above) < DEPTH and not any(x is other for other in above):
+            for key, part in _parts(x):
+                yield from _state(part, f"{path}/{key}", [*above, x])
+
+
+def _parts(x: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (name or place, value) of what a container, a function or an object holds."""
+    if isinstance(x, functools.partial):
+        yield from (("func", x.func), ("args", x.args), ("keywords", x.keywords))
+    elif isinstance(x, Mapping):
+        yield from x.items()
+    elif isinstance(x, (list, tuple)):
+        yield from enumerate(x)
+    elif isinstance(x, torch.nn.Module):
+        held = vars(x)
+        yield from ((name, part) for name, part in held.items() if name not in OF_MODULES)
+        yield from (held["_parameters"] | held["_buffers"] | held["_modules"]).items()
+    elif inspect.isroutine(x):
+        for place, cell in enumerate(getattr(x, "__closure__", None) or ()):
+            with contextlib.suppress(ValueError):  # an empty cell
+                yield place, cell.cell_contents
+    elif not isinstance(x, (type, ModuleType)):
+        yield from getattr(x, "__dict__", {}).items()
 
 
 def _digest(x: Tensor) -> str:

@@ -23,7 +23,7 @@ from slopes.auditing.evidence import Script, Unshown, attempt, locate, own_copy,
 from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.growth import Budget, Growth
 from slopes.auditing.process_state import DECISIVE, SETTINGS, Printed, Setting, preserved
-from slopes.auditing.rebuilding import PLAIN, constructor_arguments, rebuilt
+from slopes.auditing.rebuilding import PLAIN, SET_AFTERWARDS, constructor_arguments, rebuilt
 from slopes.auditing.report import NO_GRADIENTS, Finding, Skip
 from slopes.auditing.signatures import attribute_of, keywords
 from slopes.auditing.source import Source, source_of, spell, with_own_modules
@@ -93,6 +93,7 @@ class Subject:
         self.budget = Budget()
         self.notes: dict[str, Any] = {}  #: results that one check leaves for later ones
         self.facts: list[str] = []  #: facts for the report, besides faults
+        self.doubt = ""  #: why errors and warnings are notes
 
     @property
     def title(self) -> str:
@@ -118,24 +119,27 @@ class Subject:
     def having(self, **changes: Any) -> Subject:
         return self.like(form=replace(self.form, **changes))
 
-    def tuned(self, **settings: float) -> Subject:
-        """Subject with other parameters: attributes of a module, keywords of a function."""
-        thing, setup = self.thing, list(self.setup)
-        if self.is_module and (twin := rebuilt(thing, **settings)) is not None:
+    def tuned(self, **settings: Any) -> Subject:
+        """Subject with other options: arguments of its constructor, else attributes; of a function, keywords."""
+        thing, setup, doubt = self.thing, list(self.setup), self.doubt
+        is_object = self.is_module or all(hasattr(thing, name) for name in settings)
+        if is_object and (twin := rebuilt(thing, **settings)) is not None:
             thing = twin
             setup.append(f"{self.variable} = {self.rebuilt_code(**settings)}")
-        elif self.is_module:
+        elif is_object:
             thing = own_copy(thing)
             for name, value in settings.items():
                 old = getattr(thing, name)
-                setattr(thing, name, torch.full_like(old, value) if isinstance(old, Tensor) else value)
+                if not isinstance(old, torch.nn.Parameter):
+                    doubt = SET_AFTERWARDS
                 made = f"torch.full_like({self.variable}.{name}, {value!r})" if isinstance(old, Tensor) else repr(value)
+                setattr(thing, name, torch.full_like(old, value) if isinstance(old, Tensor) else value)
                 setup.append(f"{self.variable}.{name} = {made}")
         else:
             thing = partial(thing, **settings)
             given = ", ".join(f"{name}={value!r}" for name, value in settings.items())
             setup += ["from functools import partial", f"{self.variable} = partial({self.variable}, {given})"]
-        return self.like(thing=thing, setup=setup, notes={}, oddities={})
+        return self.like(thing=thing, setup=setup, doubt=doubt, notes={}, oddities={})
 
     def like(self, **changes: Any) -> Subject:
         other = copy.copy(self)
@@ -426,8 +430,10 @@ class Subject:
         defaults = {name: p.default for name, p in inspect.signature(type(self.thing)).parameters.items()}
         given = []
         for name, value in arguments.items():
-            if type(value) in PLAIN:
-                if name in settings or type(defaults[name]) is not type(value) or defaults[name] != value:
+            if name in settings:
+                given.append(f"{name}={self.spell(value) if isinstance(value, Tensor) else spell(value)}")
+            elif type(value) in PLAIN:
+                if type(defaults[name]) is not type(value) or defaults[name] != value:
                     given.append(f"{name}={spell(value)}")
             elif value is not defaults[name]:
                 given.append(f"{name}={self.variable}.{name}")
@@ -459,7 +465,8 @@ class Subject:
         setup = [*(self.setup if as_given else self.setup_for(arguments)), *calling]
         setup = [line for line in dict.fromkeys(setup) if line not in library]
         seeding = self.notes.get("seeding", ())
-        return Script([*library, *setup, *seeding, *made, *first, f"print({last})"], {**self.given, **more})
+        code = [*library, *setup, *seeding, *made, *first, f"print({last})"]
+        return Script(code, {**self.given, **more}, self.doubt)
 
     def setup_for(self, arguments: Sequence[Tensor]) -> list[str]:
         """Lines that make the subject; a module computes in the arguments' dtype."""

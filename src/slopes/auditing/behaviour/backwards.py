@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import itertools
 from collections.abc import Iterator
@@ -103,13 +102,10 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
 
 
 def _unreduced(subject: Subject) -> Subject:
-    thing, variable = subject.thing, subject.variable
     if subject.form.reduction == "attribute":
-        thing = copy.deepcopy(thing)
-        thing.reduction = "none"
-        return subject.like(thing=thing, setup=[*subject.setup, f"{variable}.reduction = 'none'"])
-    lines = ["import functools", f"{variable} = functools.partial({variable}, reduction='none')"]
-    return subject.like(thing=functools.partial(thing, reduction="none"), setup=[*subject.setup, *lines])
+        return subject.tuned(reduction="none")
+    lines = ["import functools", f"{subject.variable} = functools.partial({subject.variable}, reduction='none')"]
+    return subject.like(thing=functools.partial(subject.thing, reduction="none"), setup=[*subject.setup, *lines])
 
 
 @about("loss", "activation", unless=(*BEFORE, "backward", "upstream_gradient"), once=True)

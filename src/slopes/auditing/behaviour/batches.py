@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.form import Arguments
-from slopes.auditing.rebuilding import rebuilt
+from slopes.auditing.rebuilding import SET_AFTERWARDS, rebuilt
 from slopes.auditing.report import Finding, Skip
 from slopes.auditing.signatures import attribute_of
 from slopes.auditing.subject import Subject, SubjectError
@@ -84,6 +84,12 @@ def _tensors(thing: Any) -> list[Tensor]:
 
 def cut(options: Mapping[str, Any], part: slice) -> dict[str, Any]:
     return {name: x[part] if isinstance(x, Tensor) else x for name, x in options.items()}
+
+
+def doubt_reductions(subject: Subject) -> Subject:
+    """Subject whose findings are notes if its reduction can only be set on the finished object."""
+    is_set = subject.form.reduction == "attribute" and rebuilt(subject.thing, reduction="sum") is None
+    return subject.like(doubt=SET_AFTERWARDS) if is_set else subject
 
 
 def asking(subject: Subject, way: str, call: str) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, close, counts, is_library_loss
+from slopes.auditing.behaviour.batches import asked, close, counts, is_library_loss, doubt_reductions
 from slopes.auditing.behaviour.selection import selections
 from slopes.auditing.evidence import Script, is_lost
 from slopes.auditing.form import Arguments
+from slopes.auditing.rebuilding import rebuilt
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import SMOOTHING, attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
@@ -57,22 +58,10 @@ class Options:
         by_call = {name: x for (name, how), x in options.items() if how == "call"}
         if not when_made:
             return self.subject, by_call
-        try:
-            made = type(self.subject.thing)(**{**self.kept, **when_made})
-        except Exception as error:
-            raise SubjectError(error) from error
+        made = rebuilt(self.subject.thing, **when_made)
+        if made is None:
+            raise Skip(f"its constructor cannot be called again with another {next(iter(when_made))}")
         return self.subject.like(thing=made, notes={}), by_call
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """Arguments of the module's constructor, other than defaults."""
-        known = inspect.signature(type(self.subject.thing).__init__).parameters
-        held = {name: (getattr(self.subject.thing, name, None), known[name].default) for name in known}
-        plain = (bool, int, float, str)
-        return {
-            name: x for name, (x, default) in held.items()
-            if isinstance(x, Tensor) or (isinstance(x, plain) and x != default)
-        }  # fmt: skip
 
     def total(self, arguments: Arguments, options: dict[tuple[str, str], Any], reduction: str | None = None) -> Tensor:
         subject, by_call = self.made(options)
@@ -84,20 +73,23 @@ class Options:
     ) -> Script:  # fmt: skip
         """Code that prints the results; `each` follows every argument of the second."""
         lines: list[str] = []
+        variable, form = self.subject.variable, self.subject.form
+        by_constructor = form.reduction == "attribute" and rebuilt(self.subject.thing, reduction=reduction) is not None
+        reduced = {"reduction": reduction} if reduction is not None and by_constructor else {}
+        is_made_again = bool(reduced) or any(how == "made" for options in several for _, how in options)
         for place, options in enumerate(several):
-            variable, form = self.subject.variable, self.subject.form
             more = [f"{name}={self.spell(x)}" for (name, how), x in options.items() if how == "call"]
-            made = self.kept | {name: x for (name, how), x in options.items() if how == "made"}
-            if len(made) > len(self.kept):
-                given = ", ".join(f"{name}={self.spell(x)}" for name, x in made.items())
-                lines.append(f"{variable} = type({variable})({given})")
+            if is_made_again:
+                made = {name: x for (name, how), x in options.items() if how == "made"}
+                lines.append(f"{variable} = {self.subject.rebuilt_code(**made, **reduced)}")
             if reduction is not None and form.reduction == "keyword":
                 more.append(f"reduction={reduction!r}")
-            elif reduction is not None:
+            elif reduction is not None and not reduced:
                 lines.append(f"{variable}.reduction = {reduction!r}")
             lines.append(f"result_{place + 1} = {self.subject.called(*more, each=each if place else '')}")
         results = [f"result_{place + 1}" for place in range(len(several))]
-        return self.subject.script(arguments, *lines, show.format(*results))
+        subject = self.subject if reduction is None else doubt_reductions(self.subject)
+        return subject.script(arguments, *lines, show.format(*results))
 
     def spell(self, x: Any) -> str:
         return self.subject.spell(x) if isinstance(x, Tensor) else repr(x)

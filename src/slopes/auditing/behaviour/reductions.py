@@ -18,6 +18,7 @@ from slopes.auditing.behaviour.batches import (
     close,
     counts,
     cut,
+    doubt_reductions,
     is_library_loss,
     several,
     twice,
@@ -51,7 +52,8 @@ SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: names of a batch size t
 def reduction(subject: Subject) -> Iterator[Finding]:
     """Check that none, sum and mean agree, and name the divisor."""
     subject = several(subject)
-    finding = (_by_doubling if subject.form.reduction is None else _by_asking)(subject) or _by_classes(subject)
+    by_asking = subject.form.reduction is not None
+    finding = (_by_asking(doubt_reductions(subject)) if by_asking else _by_doubling(subject)) or _by_classes(subject)
     if finding is not None:
         yield asked(subject, finding)
 
