@@ -35,7 +35,7 @@ def known_limits(subject: Subject) -> Iterator[Finding]:
         yield from _distilled(subject) if kind.compares_logits else _boxes(subject, name)
         return
     tests = [test for words, test in LOSSES if re.search(words, name)]
-    if len(tests) != 1 or re.search("bce|dicece|combo|general|poly", name):  # such a name means a sum
+    if len(tests) != 1 or re.search("bce|dicece|combo|general|poly|unified|asym|decoupled", name):  # a sum, or a variant
         raise Skip("no limit is known of its name")
     yield from tests[0](subject)
 
@@ -391,6 +391,50 @@ def _boxes(subject: Subject, name: str) -> Iterator[Finding]:
             return
 
 
+# ------------------------------------------------------------------------------------------- contrasts
+
+
+def _contrasted(subject: Subject) -> Iterator[Finding]:
+    """Check that the denominator holds the positive, and no sample's similarity to itself.
+
+    A pair alone costs nothing then, at any temperature, and no batch costs less than nothing.
+    """
+    kind, shape = subject.form.kind, subject.form.shape
+    if kind is None or kind.has_fixed_shape or not (kind.predicts_vectors or kind.coupled) or len(shape) != 2:
+        raise Skip("it is no loss of two views of a batch, nor of embeddings with labels")
+    one, other = (subject.draw(seed)[0][:1] for seed in (0, 1))
+    opposite = torch.cat([one, -one])
+    two_pairs, same, apart = (_pairs(subject, *views) for views in ((opposite, opposite), (one, one), (one, other)))
+    least, alike, alone = (cost(subject, *given) for given in (two_pairs, same, apart))
+    repair = "softmax over the positive and all negatives of a row: exclude the diagonal, i = j, and nothing else"
+    if least < -1.01 * math.log(2):
+        yield _told(
+            subject, two_pairs,
+            "training pulls each pair together as hard as ever, however close it is: the positive is missing from the "
+            "denominator, so the loss falls below 0", repair, least, "0 or more", "warning",
+        )  # fmt: skip
+    elif 1e-3 < alike < math.inf and math.isclose(alike, cost(subject, *_pairs(subject, other, other)), rel_tol=1e-4):
+        yield _told(
+            subject, same,
+            "training never gets the loss near 0, and pushes good pairs on: the denominator holds each sample's "
+            "similarity to itself", repair, alike, "0, as for a pair without negatives", "warning",
+        )  # fmt: skip
+    elif abs(alike) <= 1e-3 < abs(alone):
+        yield _told(
+            subject, apart,
+            "training compares each pair with a sample's similarity to itself: that stands in the denominator, where "
+            "the positive belongs", repair, alone, "0, as for a pair without negatives", "warning",
+        )  # fmt: skip
+
+
+def _pairs(subject: Subject, first: Tensor, second: Tensor) -> Arguments:
+    """Arguments in which each row of one belongs to the same row of the other."""
+    assert subject.form.kind is not None
+    if subject.form.kind.predicts_vectors:
+        return first, second
+    return torch.cat([first, second]), torch.arange(len(first)).repeat(2)
+
+
 # -------------------------------------------------------------------------------------- distillation
 
 
@@ -426,6 +470,7 @@ LOSSES: tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...] = (
     ("huber|smoothl1", _huber),
     ("quantile|pinball", _quantile),
     ("ccc|concordance", _concordance),
+    ("ntxent|simclr|infonce", _contrasted),
     ("labelsmooth|smooth(ed)?ce|smooth(ed)?cross|crossentropy", _smoothed),
 )  #: patterns of names
 
