@@ -93,7 +93,7 @@ def test_it_is_audited(turn):
     assert "angles" in report.facts[0]
     wrong = [finding for finding in slopes.audit(wrong_way, kind="angles").findings if finding.severity == "error"]
     assert [finding.check for finding in wrong] == ["direction"]
-    assert wrong[0].message.startswith("the angle itself costs more than")
+    assert wrong[0].message.startswith("training learns the opposite: the angle itself costs more than")
 
 
 def test_it_is_compared(turn, tmp_path):

@@ -220,6 +220,7 @@ def test_planted_bug_is_found_by_its_check_alone(check):
     assert {finding.check for finding in report.findings} == {check}, str(report)
     assert "its code" not in str(report)
     for finding in report.findings:
+        assert "train" in finding.message
         evidence.confirm(finding)
     assert not report.ok
     with pytest.raises(AuditError, match=check):
@@ -258,7 +259,7 @@ def test_a_peer_that_is_not_there_is_noted():
     assert report.ok
     (finding,) = report.findings
     assert (finding.check, finding.severity) == ("peers", "note")
-    assert finding.message == "nothing was compared with torch: module 'torch.nn.functional' has no attribute 'later'"
+    assert finding.message.endswith("nothing was compared: module 'torch.nn.functional' has no attribute 'later'")
 
 
 WRONG_CLAIMS = {

@@ -179,7 +179,7 @@ PLANTED = [
     ("xgboost", hessian_turned, None, "error", "Hessian has the wrong sign"),
     ("lightgbm", welsch_negative, welsch_loss, "warning", "negative where the loss curves downwards"),
     ("xgboost", half_weighted, BCE, "error", "the Hessian is not multiplied by the weights"),
-    ("lightgbm", unweighted, BCE, "note", "weights of rows do not count"),
+    ("lightgbm", unweighted, BCE, "note", "ignores the weights of rows"),
     ("xgboost", data_first, BCE, "error", "takes the data set first"),
     ("xgboost", averaged, BCE, "error", "gradient of shape ()"),
     ("lightgbm", gradient_alone, MSE, "error", "ndarray instead of the gradient and the Hessian"),
@@ -200,6 +200,7 @@ def test_what_is_told_of_each_fault(kind, objective, against, severity, told, ca
     (finding,) = [f for f in report.findings if f.severity == severity]
     assert finding.check == "boosting"
     assert told in finding.message, str(report)
+    assert "training" in finding.message
     evidence.confirm(finding)
     with np.errstate(all="ignore"):
         exec(finding.reproduce, {})

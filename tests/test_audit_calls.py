@@ -199,12 +199,13 @@ def test_one_that_hangs_is_a_finding_with_its_line(folder):
     (finding,) = slopes.audit("mine.py:hangs", time_limit=500).findings
     assert finding.reproduce == "import slopes\nslopes.audit('mine.py:hangs')"
     assert not finding.came
-    assert finding.message == "gives no answer within 500 s when it was first called, at mine.py, line 19 in hangs"
+    told = "training hangs: it gives no answer within 500 s when it was first called, at mine.py, line 19 in hangs"
+    assert finding.message == told
 
 
 def test_the_time_limit_is_the_callers(folder):
     (finding,) = slopes.audit("mine.py:waits", time_limit=0.5).findings
-    assert finding.message.startswith("gives no answer within 0.5 s ")
+    assert finding.message.startswith("training hangs: it gives no answer within 0.5 s ")
 
 
 def test_what_a_hanging_subject_has_started_ends_with_it(folder):
@@ -219,7 +220,7 @@ def test_what_a_hanging_subject_has_started_ends_with_it(folder):
 def test_one_that_kills_its_process_is_a_finding(folder):
     report = slopes.audit("mine.py:dies")
     (finding,) = report.findings
-    assert finding.message == "ends its process by signal SIGKILL when it was first called"
+    assert finding.message == "training dies: it ends its process by signal SIGKILL when it was first called"
 
 
 def test_prints_of_a_file_do_not_reach_ours(folder, capfd):
@@ -285,17 +286,17 @@ def clipped(prediction, target):
 
 
 AGAINST = {
-    halved: "is not MSELoss(), but 0.5 times it",
-    other_gradient: "has the values of MSELoss() but another gradient",
-    with_reduction: "differs from MSELoss() with reduction='sum', but 0.125 times it",
-    clipped: "leaves MSELoss() at predictions of 100",
+    halved: "it is not MSELoss(), but 0.5 times it",
+    other_gradient: "the values are the same, and the gradient is another",
+    with_reduction: "it differs from MSELoss() with reduction='sum', but 0.125 times it",
+    clipped: "it leaves MSELoss() at predictions of 100",
 }
 
 
 @pytest.mark.parametrize("subject", AGAINST, ids=lambda subject: subject.__name__)
 def test_differences_from_a_reference_are_found(subject):
     report = slopes.audit(subject, against=torch.nn.MSELoss, quick=True)
-    told = [finding.message for finding in report.findings if finding.check == "against"]
+    told = [finding.message.partition(": ")[2] for finding in report.findings if finding.check == "against"]
     assert [message[: len(AGAINST[subject])] for message in told] == [AGAINST[subject]], str(report)
 
 

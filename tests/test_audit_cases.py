@@ -56,6 +56,7 @@ def test_bug_is_caught_by_its_check_alone(case):
     assert worse | {case.parent.name} == {case.parent.name}, str(report)
     assert found, str(report)
     assert "its code" not in str(report)  # every fault is shown by the code that was written for it
+    assert all("train" in finding.message or "model" in finding.message for finding in report.findings), str(report)
     for finding in report.findings:
         evidence.confirm(finding)
 

@@ -13,7 +13,7 @@ import slopes
 def told(subject, **options):
     report = slopes.audit(subject, quick=True, **options)
     assert "device_and_dtype" in report.ran, str(report)
-    return [(f.severity, f.message) for f in report.findings if f.check == "device_and_dtype"]
+    return [(f.severity, f.message.partition(": ")[2]) for f in report.findings if f.check == "device_and_dtype"]
 
 
 def lecun(x, scale):
@@ -23,7 +23,7 @@ def lecun(x, scale):
 
 
 def test_a_scalar_of_numpy_that_widens_is_a_note():
-    assert told(lambda x: lecun(x, np.sqrt(3))) == [("note", "gives float64 for float32")]
+    assert told(lambda x: lecun(x, np.sqrt(3))) == [("note", "it gives float64 for float32")]
     assert told(lambda x: lecun(x, float(np.sqrt(3)))) == []
 
 
@@ -34,15 +34,15 @@ def test_a_loss_may_add_up_halves_in_float32_and_is_told_where_it_doubles():
     def doubled(prediction, target):
         return torch.nn.functional.mse_loss(prediction.double(), target.double())
 
-    assert told(careful, kind="regression") == [("note", "gives float32 for float64")]
-    assert told(doubled, kind="regression") == [("warning", "gives float64 for float32")]
+    assert told(careful, kind="regression") == [("note", "it gives float32 for float64")]
+    assert told(doubled, kind="regression") == [("warning", "it gives float64 for float32")]
 
 
 def test_tensors_in_a_list_of_a_module_are_found():
     class Scaled(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.scales = [torch.tensor(1.0), torch.tensor(2.0)]
+            self.scales = [torch.ones(1), torch.full((1,), 2.0)]
 
         def forward(self, x):
             return x * self.scales[0]

@@ -50,6 +50,7 @@ class Elu(torch.nn.Module):
         return 2 * naive_elu(x, self.alpha)
 
 
+RAISED = "training stops with an exception: IndexError: no such row"
 SUBJECTS = {
     "a function of a module": naive_elu,
     "a function in a function": local_elu(),
@@ -172,7 +173,7 @@ def test_a_fault_of_the_audit_is_a_skipped_check(check, monkeypatch):
 )
 def test_an_exception_of_the_subject_is_a_finding(check, thing):
     report = run(Subject(thing, Form(), source=source_of(thing)), [check])
-    assert [finding.message for finding in report.findings] == ["raised IndexError: no such row"]
+    assert [finding.message for finding in report.findings] == [RAISED]
     assert not report.skipped
 
 
@@ -183,7 +184,7 @@ def call_something_else(subject):
 
 def test_an_exception_that_no_call_repeats_is_shown_with_its_line():
     (found,) = run(Subject(naive_elu, Form(), source=source_of(naive_elu)), [call_something_else]).findings
-    assert found.message == "raised IndexError: no such row"
+    assert found.message == RAISED
     assert "# raised in test_audit_evidence.py, line " in found.reproduce
     assert found.reproduce.endswith(': raise IndexError("no such row")')
     scope = {}

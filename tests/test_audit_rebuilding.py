@@ -4,7 +4,9 @@ import functools
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 import slopes
 from slopes.auditing.rebuilding import SET_AFTERWARDS, constructor_arguments, rebuilt
@@ -80,28 +82,29 @@ def test_reductions_of_a_correct_loss_are_those_of_its_constructor(kind):
 class Huber(torch.nn.Module):
     """Compute a constant from `delta` at once, so that another delta set later does not belong to it."""
 
-    def __init__(self, size, delta=1.0):
+    def __init__(self, scale, delta=1.0):
         super().__init__()
         self.delta, self.offset = delta, delta**2 / 2
-        self.register_buffer("scale", torch.ones(size))
+        self.factors = [scale]
 
     def forward(self, prediction, target):
         if prediction.shape != target.shape:
             raise ValueError("prediction and target must have one shape")
         error = (prediction - target).abs()
-        return torch.where(error < self.delta, error**2 / 2, self.delta * error - self.offset).mean()
+        loss = torch.where(error < self.delta, error**2 / 2, self.delta * error - self.offset)
+        return self.factors[0] * loss.mean()
 
 
-class SizedHuber(Huber):
-    def __init__(self, size, delta=1.0):
-        super().__init__(size, delta)
-        self.size = size
+class ScaledHuber(Huber):
+    def __init__(self, scale, delta=1.0):
+        super().__init__(scale, delta)
+        self.scale = scale
 
 
 def test_what_is_set_on_a_finished_object_is_asked_about():
-    report = slopes.audit(Huber(3), kind="regression", quick=True)
+    report = slopes.audit(Huber(3.0), kind="regression", quick=True)
     told = {finding.check: finding for finding in report.findings}
     assert told["known_limits"].severity == "note", str(report)
     assert SET_AFTERWARDS in told["known_limits"].message
-    report = slopes.audit(SizedHuber(3), kind="regression", quick=True)
+    report = slopes.audit(ScaledHuber(3.0), kind="regression", quick=True)
     assert not report.findings, str(report)

@@ -1,7 +1,8 @@
 """Make docs/findings.md: findings of the audit in widely used losses and activations.
 
-Run ``python tools/findings.py`` where the packages of the extra ``dev`` are installed. The subjects, what is declared
-of them, and which errors are known to be true, are in tests/well_kept.py; an error that is not listed there ends it.
+Run ``python tools/findings.py`` where the packages of tests/packages.txt are installed, as ``make test-packages`` does.
+The subjects, what is declared of them, and which faults are known to be true, are in tests/well_kept.py and
+tests/packages.py; an error that is not listed there ends it.
 """
 
 from __future__ import annotations
@@ -17,17 +18,19 @@ ROOT = pathlib.Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "findings.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
+import packages  # noqa: E402
 import well_kept  # noqa: E402
-from slopes.auditing import Report  # noqa: E402
+from slopes.auditing import Finding, Report  # noqa: E402
+from slopes.auditing.evidence import Script  # noqa: E402
 from slopes.auditing.examination import examine  # noqa: E402
 
-LIBRARIES = ("torch", "entmax", "kornia", "monai", "pytorch-metric-learning")
 HEAD = """\
 # What the audit finds in code that many use
 
-The tests audit {torch} losses and activations of `torch.nn` at their defaults, {packages} of four other packages, and
-all functions of slopes. An error is what no author means: each one that is found is below, with code that shows it, and
-nothing else there is told as an error. The functions of slopes that stand for these have none of the faults.
+The tests audit {torch} losses and activations of `torch.nn` at their defaults, {packages} of {count} other packages,
+and all functions of slopes. An error is what no author means: each one that is found is below, with code that shows it,
+and nothing else there is told as an error. So are the warnings that were looked into, and a few faults that no check
+looks for. The tests run this code. The functions of slopes that stand for these have none of the faults.
 
 Made by `tools/findings.py` with {versions}.
 
@@ -35,8 +38,14 @@ Made by `tools/findings.py` with {versions}.
 |---|---|---|---|
 {rows}
 
-## The errors
+## The faults
 """
+
+
+def pins() -> dict[str, str]:
+    """The versions of tests/packages.txt, by package."""
+    lines = (ROOT / "tests" / "packages.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
 
 
 def reports() -> dict[str, Report]:
@@ -44,6 +53,8 @@ def reports() -> dict[str, Report]:
     made: dict[str, tuple[Any, dict[str, Any]]] = {f"torch.nn.{k}": (make(), {}) for k, make in well_kept.TORCH.items()}
     for name, (_, declared) in well_kept.PACKAGES.items():
         made[name] = well_kept.of_package(name, importlib.import_module), declared
+    for name, (_, declared) in packages.LOSSES.items():
+        made[name] = packages.loss_named(name, importlib.import_module), declared
     return {name: examine(thing, declared) for name, (thing, declared) in made.items()}
 
 
@@ -56,19 +67,23 @@ def row(name: str, report: Report) -> str:
     return f"| `{name}` | {' | '.join(told)} |"
 
 
-def section(name: str, report: Report) -> str:
-    """The errors of a subject, each with why it is true and code that shows it."""
-    told = []
-    known = well_kept.TRULY_WRONG.get(name.removeprefix("torch.nn."), {})
-    for finding in report.findings:
-        if finding.severity != "error":
-            continue
-        why = known[finding.check]  # an error that nobody has looked into must not be published
-        told.append(
-            f"### `{name}`: {finding.check}\n\n{sentence(finding.message)} {sentence(why)}\n\n"
-            f"```python\n{finding.reproduce}\n```\n\nCame: {finding.came}. Expected: {finding.expected}.\n"
-        )
-    return "\n".join(told)
+def sections(name: str, report: Report) -> list[str]:
+    """The errors of a subject and its known warnings, each with why it is true and code that shows it."""
+    short = name.removeprefix("torch.nn.")
+    wrong = well_kept.TRULY_WRONG.get(short, {}) | packages.TRULY_WRONG.get(name, {})
+    warned = well_kept.TRULY_WARNED.get(short, {}) | packages.TRULY_WARNED.get(name, {})
+    # an error that nobody has looked into must not be published
+    told = [(finding, wrong[finding.check]) for finding in report.findings if finding.severity == "error"]
+    told += [(x, warned[x.check]) for x in report.findings if x.severity == "warning" and x.check in warned]
+    return [section(f"`{name}`: {finding.check}", finding, why) for finding, why in told]
+
+
+def section(title: str, finding: Finding, why: str = "") -> str:
+    """A fault, with why it is one and code that shows it."""
+    return (
+        f"### {title}\n\n{' '.join(sentence(text) for text in (finding.message, why) if text)}\n\n"
+        f"```python\n{finding.reproduce}\n```\n\nCame: {finding.came}. Expected: {finding.expected}.\n"
+    )
 
 
 def sentence(text: str) -> str:
@@ -77,15 +92,28 @@ def sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
+def defects() -> list[str]:
+    """The faults that no check looks for."""
+    told = []
+    for name, (message, code, came, expected, shows) in packages.DEFECTS.items():
+        finding = Script([code]).finding(message, "", came=came, expected=expected, shows=shows)
+        told.append(section(f"`{name}`", finding))
+    return told
+
+
 def page() -> str:
     """The whole page."""
     found = reports()
-    versions = ", ".join(f"{library} {re.sub(r'[+].*', '', version(library))}" for library in LIBRARIES)
+    libraries = pins()
+    wrong = [name for name, pin in libraries.items() if re.sub(r"[+].*", "", version(name)) != pin]
+    assert not wrong, f"{', '.join(wrong)}: not the version of tests/packages.txt"
+    others = {**well_kept.PACKAGES, **packages.LOSSES}
     head = HEAD.format(
-        torch=len(well_kept.TORCH), packages=len(well_kept.PACKAGES), versions=versions,
+        torch=len(well_kept.TORCH), packages=len(others), count=len({name.partition(".")[0] for name in others}),
+        versions=", ".join(f"{name} {pin}" for name, pin in libraries.items()),
         rows="\n".join(row(name, report) for name, report in found.items()),
     )  # fmt: skip
-    return "\n".join([head, *filter(None, (section(name, report) for name, report in found.items()))])
+    return "\n".join([head, *(text for name, report in found.items() for text in sections(name, report)), *defects()])
 
 
 if __name__ == "__main__":

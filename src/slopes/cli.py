@@ -233,6 +233,11 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
     "--elicits", metavar="WHAT", help="The best constant prediction: mean, median, 'quantile 0.9', probability."
 )
 @click.option("--divisor", metavar="WHAT", help="Divisor of the mean: elements, rows, weights, valid or one.")
+@click.option(
+    "--example", metavar="EXPR", help="A batch for a loss of no kind, as in 'torch.randn(8, 3), torch.randn(8)'."
+)
+@click.option("--roles", metavar="ROLE,...", help="Roles of the tensors of --example, as in prediction,target,mask.")
+@click.option("--call", metavar="EXPR", help="How to call it, as in 'lambda loss, batch: loss(*batch, beta=0.1)'.")
 @click.option("--bounded", is_flag=True, help="The loss saturates on purpose, as robust losses do.")
 @click.option("--batch-level", is_flag=True, help="The loss depends on a whole batch on purpose.")
 @click.option("--allow", multiple=True, metavar="CHECK", help="Take the findings of this check as notes; repeatable.")
@@ -250,7 +255,7 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
 @click.option("as_json", "--json", is_flag=True, help="The same as --format json.")
 def audit(
     names: tuple[str, ...], everything: bool, pattern: str | None, changed_since: str | None, jobs: int | None,
-    details: bool, style: str, as_json: bool, allow: tuple[str, ...], **options: Any,
+    details: bool, style: str, as_json: bool, allow: tuple[str, ...], roles: str | None, **options: Any,
 ) -> int:  # fmt: skip
     """Look for faults that silently ruin a training, and show the input that does it.
 
@@ -264,6 +269,7 @@ def audit(
       slopes audit my_losses.py:FocalLoss
       slopes audit my_losses.py:my_mse --against torch.nn.MSELoss
       slopes audit my_losses.py:dice --kind overlap --space probabilities --quick
+      slopes audit my_losses.py:dpo --example 'torch.randn(8), torch.randn(8)' --roles chosen,rejected
       slopes audit src --quick --details
       slopes audit src --allow saturation --fail-on error
       slopes audit src --changed-since main --format sarif > audit.sarif
@@ -272,6 +278,7 @@ def audit(
         raise click.UsageError(
             "audit: name the objects to audit, as in slopes audit my_losses.py:my_loss, or else --all"
         )
+    options["roles"] = None if roles is None else tuple(_split("--roles", roles))
     with _complaining(*WRONG_SPEC):
         from slopes.auditing import explanations, survey
         from slopes.plotting import terminal

@@ -39,7 +39,8 @@ def audit(
     - `example`: for a loss that no kind describes, a batch: a tuple or dict of tensors with one row per sample. `roles`
       names the role of each: "prediction", "logits", "probabilities", "log_probabilities", "positive", "chosen" or
       "rejected" for the outputs of a model; "target", "labels", "teacher", "reference", "input", "weight" or "mask".
-      `call` is a function of the loss and the batch, where the loss does not take the tensors in this order.
+      `call` is a function of the loss and the batch, where the loss does not take the tensors in this order. `example`
+      and `call` may be text, an expression that may name torch, F, np and all that the object's file names.
 
     `against` is the reference that it should equal: a class or function of torch, a card, any callable, or text. With
     `model` and `batch` (inputs and targets), the audit also checks the tensors of a real training. `quick` skips slow

@@ -7,6 +7,7 @@ import copy
 import inspect
 import math
 import random
+import string
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -72,41 +73,53 @@ class Script:
             raise Unshown(f"its code raises {describe(error)}: {message}") from error
         if not seen:
             raise Unshown(f"its code does not show it: {message}")
-        for digits in (6, 9, 12, 17):
-            texts = [Shown(value, digits) for value in values]
-            if shows is not None or len({f"{text}" for text in texts[:2]}) == len(texts[:2]):
-                break
-        came, expected = (text.format(*texts) for text in (came or "{0}" * bool(expected), expected))
+        templates = came or "{0}" * bool(expected), expected
+        texts = [Shown(value, _digits(values, templates)) for value in values]
+        came, expected = (template.format(*texts) for template in templates)
         if self.doubt:
             message, severity = f"{message} ({self.doubt})", "note"
         return Finding("", message, self.text, repair, severity, came, expected)
 
 
-class Shown:
-    """Printed value as text; of a tensor the first three entries, or those not finite."""
+def _digits(values: Sequence[Any], templates: Sequence[str]) -> int:
+    """Fewest digits that tell the first two values apart in the templates; 0 if they differ anyway, or never."""
+    specs = {name: spec or "" for text in templates for _, name, spec, _ in string.Formatter().parse(text)}
+    for digits in (0, 6, 9, 12, 17):
+        if len({format(Shown(x, digits), specs.get(str(n), "")) for n, x in enumerate(values[:2])}) > 1:
+            return digits
+    return 0
 
-    def __init__(self, value: Any, digits: int) -> None:
+
+class Shown:
+    """Printed value as text; of a tensor the first three entries, or those not finite.
+
+    Numbers have six digits, or as many as a format such as ".4g" asks for, and at least `digits`.
+    """
+
+    def __init__(self, value: Any, digits: int = 0) -> None:
         self.value, self.digits = value, digits
 
-    def __format__(self, digits: str) -> str:
+    def __format__(self, spec: str) -> str:
         value = self.value
         if hasattr(value, "tolist") and value.ndim:
-            return self._format_entries(value.reshape(-1).tolist(), digits)
+            return self._format_entries(value.reshape(-1).tolist(), spec)
         if hasattr(value, "item"):
             value = value.item()
         if hasattr(value, "_mpf_"):
-            return str(value.context.nstr(value, self.digits + 6))
+            return str(value.context.nstr(value, max(self.digits, 6) + 6))
         if isinstance(value, float):
-            return format(value, digits or f".{self.digits}g")
+            if spec and not spec.endswith("g"):
+                return format(value, spec)
+            return format(value, f".{max(self.digits, int(spec[1:-1] or 6))}g")
         if isinstance(value, (list, tuple)):
-            return f"({', '.join(format(Shown(x, self.digits), digits) for x in value)})"
+            return f"({', '.join(format(Shown(x, self.digits), spec) for x in value)})"
         if isinstance(value, BaseException):
             return (str(value).splitlines() or [type(value).__name__])[0]
         return f"a {value.__name__}" if isinstance(value, type) else str(value).removeprefix("torch.")
 
-    def _format_entries(self, entries: list[Any], digits: str) -> str:
+    def _format_entries(self, entries: list[Any], spec: str) -> str:
         lost = [x for x in entries if isinstance(x, float) and not math.isfinite(x)]
-        shown = [format(Shown(x, self.digits), digits) for x in (lost or entries)[:3]]
+        shown = [format(Shown(x, self.digits), spec) for x in (lost or entries)[:3]]
         return shown[0] if len(entries) == 1 else f"({', '.join(shown)}{', …' * (len(entries) > len(shown))})"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,13 +12,14 @@ from typing import Any
 from slopes.auditing import boosting, cards, own_data
 from slopes.auditing.behaviour import CHECKS, calling
 from slopes.auditing.discovery import subject_of
+from slopes.auditing.evidence import seed_libraries
 from slopes.auditing.form import Declared
 from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.auditing.growth import Budget, measure
 from slopes.auditing.process_state import undisturbed
 from slopes.auditing.reference import comparison, fingerprint
 from slopes.auditing.report import Finding, Report, Skip, run
-from slopes.auditing.source import source_of
+from slopes.auditing.source import evaluate, source_of
 from slopes.auditing.subject import NotATensor, SubjectError
 from slopes.card import Card
 from slopes.loading import describe
@@ -34,6 +36,7 @@ def examine(
         if declared.get("kind") in FRAMEWORKS:
             return boosting.examine_objective(thing, declared, against=against, seed=seed, spec=spec)
         budget = Budget(1e6 * memory_limit, time_limit, time.monotonic())
+        declared = _evaluated(thing, declared, seed)
         try:
             subject, facts = subject_of(
                 thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick, budget=budget
@@ -56,6 +59,17 @@ def examine(
         run(subject, [calling], report, watch)  # last, because it reports oddities of all calls
         report.facts.extend(dict.fromkeys(subject.facts))
     return report
+
+
+def _evaluated(thing: Any, declared: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Declarations, with an example or a call that is text evaluated among the names of the object's file."""
+    module = sys.modules.get(getattr(thing, "__module__", None) or "")
+    scope = {} if module is None or isinstance(thing, Card) else vars(module)
+    seed_libraries(seed)
+    return {
+        name: evaluate(name, x, scope) if name in ("example", "call") and isinstance(x, str) else x
+        for name, x in declared.items()
+    }
 
 
 #: checks whose errors hold however the arguments are read

@@ -87,7 +87,7 @@ def rebuilt(thing: Any, **settings: Any) -> Any:
 
 
 def state(thing: Any) -> dict[str, str]:
-    """Numbers, texts, tensors and functions that an object holds, and those of the objects inside it, as text."""
+    """Numbers, texts, tensors and functions that an object and the objects inside it hold, as text."""
     return dict(_state(thing, "", []))
 
 

@@ -128,7 +128,8 @@ def _gradients(subject: Subject, reference: Subject) -> Finding | None:
                 for call in (subject.call, _call_of(reference, subject))
             ]
             return _script(subject, reference, arguments, seen, grad=0).finding(
-                f"has the values of {reference.name} but another gradient",
+                f"training takes other steps than with {reference.name}: the values are the same, and the gradient is "
+                "another",
                 "look for a detach, a clamp, or a hand-written backward of another function",
                 came="{0:.9g}",
                 expected="{1:.9g}",
@@ -176,7 +177,10 @@ def _differs(
     if reduction is not None:
         calls = [asking(x, reduction, call) for x, call in zip((subject, reference), calls, strict=True)]
     return _script(subject, reference, arguments, calls).finding(
-        how, REPAIR, came="{0:.9g}", expected=f"{{1:.9g}}, by {reference.name}"
+        f"training gives other numbers than its reference: it {how}",
+        REPAIR,
+        came="{0:.9g}",
+        expected=f"{{1:.9g}}, by {reference.name}",
     )
 
 
@@ -245,7 +249,8 @@ def fingerprint(subject: Subject) -> Iterator[Finding]:
         shown = subject.like(setup=["import slopes", *subject.setup])
         calls = [subject.call, *(x.call(subject, reduction) for x in (nearest, own))]
         yield shown.script(small, ", ".join(calls)).finding(
-            f"is called {subject.title} and computes {nearest}, which is up to {own.largest:.2g} from {own}",
+            f"training follows another function than its name says: it is called {subject.title} and computes "
+            f"{nearest}, which is up to {own.largest:.2g} from {own}",
             f"use {own} if that was meant; or rename it: weights trained with one do not fit the other",
             "warning",
             came=f"{{0}}, as {nearest} gives ({{1}})",

@@ -255,7 +255,7 @@ def _record(error: Exception | SystemExit, name: str, subject: Any, report: Repo
         return  # one broken body, one finding
     repair = "make the function return numbers for every input that its kind allows"
     try:
-        message = f"raised {told}"
+        message = f"training stops with an exception: {told}"
         if hasattr(error, "finding"):
             finding = error.finding(message, repair)
         else:

@@ -52,6 +52,20 @@ class Source:
         return [*self.lines, *made], {}
 
 
+def evaluate(option: str, text: str, scope: Mapping[str, Any]) -> Any:
+    """Evaluate an expression that may name torch, F (torch.nn.functional), np and all that a scope holds.
+
+    A lambda in it can be written as code. Raises ValueError if it raises.
+    """
+    file = f"<{option}: {text}>"
+    linecache.cache[file] = len(text), None, [text], file
+    known = {"torch": torch, "F": torch.nn.functional, "np": np}
+    try:
+        return eval(compile(text.strip(), file, "eval"), {**known, **scope})
+    except Exception as error:
+        raise ValueError(f"audit: cannot evaluate {option} {text!r}: {type(error).__name__}: {error}") from error
+
+
 def with_own_modules(function: Any) -> tuple[Any, dict[str, Any]]:
     """(function with copies of the modules that it names, these copies by name); another callable as it is."""
     if not isinstance(function, FunctionType):

@@ -510,7 +510,7 @@ class Subject:
         line, grad = (self.call, None) if self.form.numpy else (f"{self.call}.sum().backward()", 0)
         with contextlib.suppress(Unshown):
             return self.script(arguments, attempt(line), "came", grad=grad).finding(
-                message, repair, shows=lambda came: f"raised {describe(came)}" == message
+                message, repair, shows=lambda came: message.endswith(f": {describe(came)}")
             )
         return locate(*self.source.assign(self.variable), frame, message, repair)
 

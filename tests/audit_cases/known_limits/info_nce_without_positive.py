@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 SEVERITY = "warning"
-OPTIONS = {"batch_level": True}
+OPTIONS = {"kind": "vectors", "batch_level": True}
 
 
 class InfoNCE(nn.Module):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 SEVERITY = "warning"
-OPTIONS = {"batch_level": True}
+OPTIONS = {"kind": "vectors", "batch_level": True}
 
 
 def loss(z_i, z_j, temperature, excluded):

@@ -32,7 +32,7 @@ def backward(subject: Subject) -> Iterator[Finding]:
         if any(at.due != 0 for at in found) and not _gives_its_argument(subject, arguments):
             yield _not_the_derivative(subject, function, arguments, wrong, weigh, by)
         yield differences_in_code(subject, arguments, wrong[0], weigh, by).finding(
-            f"{function} gives a gradient that is not the derivative of "
+            f"training follows a gradient of its own: {function} gives one that is not the derivative of "
             + ("its argument, which it gives as it is" if any(at.due for at in found) else "a constant"),
             "if a straight-through, surrogate, reversed or clipped gradient is meant, nothing",
             "note",
@@ -59,7 +59,7 @@ def _not_the_derivative(
     if subject.form.kind is None and subject.form.elementwise and not weigh:
         arguments, worst = (arguments[0].reshape(-1)[worst.entry : worst.entry + 1],), replace(worst, entry=0)
     return differences_in_code(subject, arguments, worst, weigh, by).finding(
-        f"the backward of {function} is not the derivative of its forward{where}",
+        f"training steps in a wrong direction: the backward of {function} is not the derivative of its forward{where}",
         "multiply the whole incoming gradient, entry by entry, with the derivative of what forward computes; or leave "
         "the backward to autograd",
         came="a gradient of {0:.8g}",
@@ -83,7 +83,8 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
             yield subject.script(
                 small, *lines, f"(3.5 * {subject.call}).backward()", f"{name}.grad, 3.5 * once", grad=0
             ).finding(
-                f"the backward of {function} ignores the incoming gradient",
+                f"training takes wrong steps where the loss has a factor: the backward of {function} ignores the "
+                "incoming gradient",
                 "multiply what backward returns with grad_output",
                 came="a gradient of {0} for 3.5 times the loss",
                 expected="{1}",
@@ -135,7 +136,8 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
             torch.autograd.backward((weights * gradient).sum())  # `grad` would skip a node that raises
     except RuntimeError as error:
         yield subject.script(small, *lines, attempt("slope.sum().backward()"), "came", grad=0).finding(
-            f"{function} has no second derivative: {str(error).splitlines()[0][:100]}",
+            f"training with a gradient penalty raises: {function} has no second derivative: "
+            f"{str(error).splitlines()[0][:100]}",
             "gradient penalties and Hessians need one: write the backward in differentiable operations",
             "note",
         )
@@ -160,7 +162,8 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
         f"{name}.grad.view(-1)[{entry}].item() if {name}.grad is not None else 0.0, difference.item()",
         grad=0,
     ).finding(
-        f"differentiated twice, {function} silently gives a wrong number",
+        f"training with a gradient penalty learns from wrong numbers: differentiated twice, {function} silently gives "
+        "a wrong number",
         "save the input, and compute from it in backward with torch: what was computed in forward and kept on ctx is a "
         "constant to the second derivative; or decorate backward with once_differentiable",
         came="a second derivative of {0}",

@@ -56,7 +56,7 @@ def _whole(subject: Subject) -> Iterator[Finding]:
         lines = [attempt(f"torch.autograd.grad({subject.call}.sum(), {name}, allow_unused=True)[0]"), "came"]
     steps = subject.family == "activation" and not _moves(subject)
     yield subject.script(arguments, *lines, grad=0).finding(
-        wrong,
+        f"training changes nothing {'before it' if subject.family == 'activation' else 'in the model'}: {wrong}",
         REPAIR_CUT,
         "warning" if steps else "error",
         came="no gradient",
@@ -72,8 +72,8 @@ def _moves(subject: Subject) -> bool:
     return bool((base != moved).double().mean() > 0.5)
 
 
-FLAT = "its gradient is 0 everywhere: its value varies, and no training can lower it"
-CONSTANT = "its gradient is 0 everywhere, and its value is always the same: it teaches nothing"
+FLAT = "no training can lower it: its gradient is 0 everywhere, though its value varies"
+CONSTANT = "no training learns from it: its gradient is 0 everywhere, and its value is always the same"
 VANISHING = 1e3  #: gradients below so many units of rounding are 0: the rest of terms that cancel
 
 
@@ -108,7 +108,8 @@ def _entries(subject: Subject) -> Iterator[Finding]:
         for at in slopes(subject, arguments, cotangent):
             if at.came == 0 and at.off > 1e-6:
                 yield differences_in_code(subject, arguments, at, weigh).finding(
-                    f"an entry of {subject.form.names[0]} changes the result and has no gradient",
+                    f"training never corrects a part of {subject.form.names[0]}: an entry changes the result and has "
+                    "no gradient",
                     REPAIR_CUT,
                     came="a gradient of {0}",
                     expected="{1}, by differences",
@@ -124,7 +125,8 @@ def _partly_cut(subject: Subject) -> Iterator[Finding]:
     wrong = [at for at in slopes(subject, arguments, cotangent) if at.off > 1e-4]
     if wrong:
         yield differences_in_code(subject, arguments, wrong[0], weigh).finding(
-            "a part of the result is hidden from the gradient, which is not the derivative",
+            "training follows a part of the result alone: the rest is hidden from the gradient, which is not the "
+            "derivative",
             "if a weight or a step is detached on purpose, nothing; if not, find it by terms={name: function}",
             "note",
             came="a gradient of {0}",
@@ -160,7 +162,7 @@ def _unheeded(subject: Subject, terms: dict[str, Subject]) -> Iterator[Finding]:
     if bool(cut.any()):
         name, worst = list(terms)[int(cut.int().argmax())], max(mine, key=lambda at: at.off)
         yield differences_in_code(subject, arguments, worst).finding(
-            f"the term {name} is part of the value and not of the gradient",
+            f"training ignores the term {name}: it is part of the value and not of the gradient",
             REPAIR_CUT,
             came="a gradient of {0}",
             expected=f"{{1}}, by differences, of which {name} has its share",

@@ -37,7 +37,7 @@ def shape_contract(subject: Subject) -> Iterator[Finding]:
         shapes = " and ".join(f"{name} {tuple(x.shape)}" for name, x in zip(names, arguments, strict=True))
         shapes += "".join(f" and {name} {tuple(x.shape)}" for name, x in options[0].items())
         yield _in_both_shapes(subject, which, arguments, same[0], options[0]).finding(
-            f"{shapes} are broadcast against each other"
+            f"training compares predictions with targets of other samples: {shapes} are broadcast against each other"
             + (", with a warning that is shown once" if told else " silently"),
             REPAIR_SHAPES,
             "note" if told or not subject.form.sure else "error",
@@ -164,7 +164,8 @@ def _spoiled(subject: Subject) -> Iterator[Finding]:
     lines = f"before = {name}.{copies}", subject.call_with(options), f"before, {name}"
     hidden = f" where {next(iter(options))} hides some entries" if options else ""
     yield subject.script(arguments, *lines, given=options).finding(
-        f"it changes its argument {name} in place{hidden}" + (", as inplace=True says" if declared else ""),
+        f"training goes on with spoiled numbers: it changes its argument {name} in place{hidden}"
+        + (", as inplace=True says" if declared else ""),
         f"compute a new tensor: x * y for x.mul_(y), x = x + y for x += y; or begin with {name}.{copies}",
         "note" if declared else "error",
         came=f"another {name} after the call than before it",
@@ -193,7 +194,8 @@ def _random(subject: Subject) -> Iterator[Finding]:
         if states[0] == states[1]:
             shown = subject.like(setup=[*imports, *subject.setup])
             yield shown.script(arguments, subject.call, f"first = {draws}", subject.call, f"first, {draws}").finding(
-                f"it seeds the random numbers of {library}, which are everybody's",
+                f"training draws the same random numbers at every step: it seeds those of {library}, which are "
+                "everybody's",
                 "draw from a torch.Generator (numpy.random.Generator) of your own",
                 came="the same random number after every call",
                 expected="random states left as they are",
@@ -201,7 +203,8 @@ def _random(subject: Subject) -> Iterator[Finding]:
             )
         else:
             finding = subject.script(arguments, f"print({subject.call})", subject.call).finding(
-                f"it draws random numbers of {library}: each call gives another result",
+                f"training differs from run to run unless it is seeded: it draws random numbers of {library}, and each "
+                "call gives another result",
                 "if that is meant, take a generator= or the noise as an argument, so that a run can be repeated",
                 "note",
             )
@@ -217,7 +220,7 @@ def _changed_settings(subject: Subject) -> Iterator[Finding]:
     lines = f"before = {worst.code}", subject.call, f"before == {worst.code}"
     shown = subject.like(setup=[worst.imported, *subject.setup])
     yield shown.script(subject.draw_few(), *lines).finding(
-        f"it changes {worst.name}, which is everybody's: {worst.harm}",
+        f"training changes {worst.name}, which is everybody's: {worst.harm}",
         "leave it to the program that trains, or put it back at the end of the call, as a with block does",
         worst.severity,
         came="another after the call than before it",
@@ -239,7 +242,8 @@ def _stateful(subject: Subject) -> Iterator[Finding]:
     held = f"[x.clone() for x in {subject.variable}.buffers()]"
     lines = (f"print({subject.call})", subject.call) if kept else (f"print({held})", subject.call, held)
     yield subject.script(small, *lines).finding(
-        "each call changes its buffers" if not kept else "the second call gives another result than the first",
+        "training depends on how often it was called before: "
+        + ("the second call gives another result than the first" if kept else "each call changes its buffers"),
         "if that is meant, keep it in a buffer (register_buffer) and change it in training mode alone; if not, compute "
         "it anew in each call",
         "warning" if kept else "note",
@@ -268,7 +272,7 @@ def _by_mode(subject: Subject) -> Iterator[Finding]:
             subject.draw_few(),
             f"print({subject.variable}.eval(){given})", f"{subject.variable}.train(){given}",
         ).finding(
-            "train() and eval() give different results",
+            "validation computes something else than training: train() and eval() give different results",
             "if that is meant, say so where a reader looks; if not, a Dropout or BatchNorm is inside, or self.training",
             "note",
         )  # fmt: skip

@@ -82,7 +82,7 @@ def _laid_out(subject: Subject, name: str, arguments: Arguments, plain: tuple[Te
         came = _result(subject, (lay_out(arguments[0]), *arguments[1:]))
     except SubjectError:
         yield subject.script(arguments, line, attempt(again), f"{subject.call}, came").finding(
-            f"raises for a {name} {first}, which a permute or a slice gives",
+            f"training stops with an exception: it raises for a {name} {first}, which a permute or a slice gives",
             "write reshape instead of view, or call .contiguous() first",
             "warning",
             came="{1}",
@@ -100,7 +100,8 @@ def _laid_out(subject: Subject, name: str, arguments: Arguments, plain: tuple[Te
             results = [f"torch.autograd.grad({call}.sum(), {by})[0]" for call, by in seen.items()]
         shown = ", ".join(f"{result}.reshape(-1)[{place}]" for result in results)
         yield subject.script(arguments, line, shown, grad=None if is_numpy else 0).finding(
-            f"the {what} of a {name} {first} is another than that of the same numbers laid out in order",
+            f"training computes wrong numbers after a permute or a slice: the {what} of a {name} {first} is another "
+            "than that of the same numbers laid out in order",
             "as_strided, storage() and data_ptr() see memory, not the tensor: use unfold, reshape or indexing, "
             "or call .contiguous() first",
             expected="{1}",
@@ -194,7 +195,7 @@ def _memory(subject: Subject) -> Iterator[Finding]:
         f"sum(x.untyped_storage().nbytes() for x in kept.values()) / {first}.untyped_storage().nbytes()",
     )
     yield script.finding(
-        f"keeps {times:.1f} times the memory of {first} for the backward pass",
+        f"training takes more memory than it must: {times:.1f} times that of {first} is kept for the backward pass",
         "where memory is short: a built-in function keeps its input alone, as does a torch.autograd.Function that "
         "saves it and computes the rest anew; torch.compile joins most of it",
         "note",
@@ -244,7 +245,7 @@ def _compiled(subject: Subject) -> Iterator[Finding]:
 
 def _read_number(subject: Subject, arguments: Arguments, line: str) -> Iterator[Finding]:
     yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
-        f"takes a Python number out of a tensor: {line}",
+        f"training waits for the GPU at every step: it takes a Python number out of a tensor: {line}",
         "compute with the tensor itself: .item(), float() and int() wait for the GPU at each step, break the graph "
         "of torch.compile, and cut the gradient",
         "warning",
@@ -256,7 +257,7 @@ def _broken_graph(subject: Subject, arguments: Arguments, reason: str) -> Iterat
     whole = f"torch.compile({subject.variable}, backend='eager', fullgraph=True)"
     call = whole + subject.call.removeprefix(subject.variable)
     yield subject.script(arguments, attempt(call), "came").finding(
-        f"torch.compile cannot take it whole: {reason}",
+        f"training with torch.compile gains little: it cannot take the function whole: {reason}",
         "choose by torch.where instead of if, and keep prints and NumPy out of the compiled function",
         "note",
         came="more than one graph",
@@ -273,7 +274,8 @@ def _compiled_again(subject: Subject, graphs: int) -> Iterator[Finding]:
         f"    compiled{subject.called(each='[:rows]').removeprefix(subject.variable)}",
         "len(graphs)",
     ).finding(
-        f"is compiled {graphs} times for {len(LENGTHS)} lengths of a batch",
+        f"training with torch.compile stops to compile: it does so {graphs} times for {len(LENGTHS)} lengths of a "
+        "batch",
         "a length became a Python number that the code depends on: keep it in shapes, or mark the axis as dynamic",
         "note",
         came="{0} compilations",

@@ -40,10 +40,12 @@ def _left_behind(subject: Subject) -> Iterator[Finding]:
             if name in ("_parameters", "_buffers", "_modules") or not _holds_tensor(value):
                 continue
             attribute = f"{path}.{name}" if path else name
+            effect = "raises" if ELSEWHERE in str(_error_elsewhere(subject)) else "copies it at every step"
             kept = f"{attribute!r} in {subject.variable}.state_dict()"
             lines = [f'{subject.variable}.to("meta")', f"print({subject.variable}.{attribute}, {kept})"]
             yield Script(["import torch", *subject.setup, *lines], subject.given).finding(
-                f"self.{attribute} is a tensor that .to() does not move and state_dict() does not hold",
+                f"training on a GPU {effect}, and a checkpoint is not whole: self.{attribute} is a tensor that .to() "
+                "does not move and state_dict() does not hold",
                 f'write self.register_buffer("{name}", …) in __init__, or nn.Parameter where it is to be trained',
                 came=f"a tensor on the CPU after .to() of another device, and no {attribute!r} in the checkpoint",
                 expected="every tensor of a module is a parameter or a buffer",
@@ -52,30 +54,39 @@ def _left_behind(subject: Subject) -> Iterator[Finding]:
 
 
 def _holds_tensor(value: Any) -> bool:
-    """Whether it is or holds a constant tensor; `connectivity` reports trainable ones."""
+    """Whether it is or holds a constant tensor with axes; one number on the CPU goes with every device.
+
+    `connectivity` reports trainable ones.
+    """
     if isinstance(value, Mapping):
         value = list(value.values())
     entries = value if isinstance(value, (list, tuple)) else [value]
-    return any(isinstance(entry, Tensor) and not entry.requires_grad for entry in entries)
+    return any(isinstance(entry, Tensor) and entry.ndim and not entry.requires_grad for entry in entries)
 
 
 def _on_another_device(subject: Subject) -> Iterator[Finding]:
     if subject.form.numpy or subject.form.extra:
         return
-    arguments = subject.draw(rows=2, dtype=torch.float32)
-    moved = copy.deepcopy(subject.thing).to("meta") if subject.is_module else subject.thing
-    error = _raised(moved, [x.to("meta") for x in subject.placed(arguments)])
-    if ELSEWHERE not in str(error):
+    error = _error_elsewhere(subject)
+    if error is None or ELSEWHERE not in str(error):
         return
-    assert error is not None
-    yield subject.script(arguments, *subject.to_meta(), attempt(subject.call), "came").finding(
-        f"makes a tensor on the CPU, whatever the device of its arguments{_line(error)}",
+    yield subject.script(
+        subject.draw(rows=2, dtype=torch.float32), *subject.to_meta(), attempt(subject.call), "came"
+    ).finding(
+        f"training on a GPU raises: it makes a tensor on the CPU, whatever the device of its arguments{_line(error)}",
         "make it where the prediction is: torch.zeros_like(x), x.new_tensor(…), "
         "or device=x.device, dtype=x.dtype; a constant of a module is a buffer",
         "warning",
         expected="a result on the device of the prediction",
         shows=lambda came: ELSEWHERE in str(came),
     )
+
+
+def _error_elsewhere(subject: Subject) -> BaseException | None:
+    """Exception of a call on another device."""
+    arguments = subject.draw(rows=2, dtype=torch.float32)
+    moved = copy.deepcopy(subject.thing).to("meta") if subject.is_module else subject.thing
+    return _raised(moved, [x.to("meta") for x in subject.placed(arguments)])
 
 
 def _raised(thing: Any, given: list[Any]) -> BaseException | None:
@@ -110,7 +121,7 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
         except SubjectError as error:
             if dtype is not subject.form.dtype and any(words in str(error.cause) for words in MIXED):
                 yield subject.script(arguments, attempt(subject.call), "came", as_given=as_given).finding(
-                    f"raises for {short}: a tensor of its own has another dtype{_line(error.cause)}",
+                    f"training in {short} raises: a tensor of its own has another dtype{_line(error.cause)}",
                     "give constants the dtype of the prediction: x.new_tensor(…), dtype=x.dtype, .to(x.dtype)",
                     "note" if dtype is torch.float64 else "warning",
                     expected=f"a result of {short}",
@@ -122,7 +133,7 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
             continue  # a careful loss adds up in float32
         small = subject.smallest(arguments, partial(_answers_in, subject, came.dtype))
         yield subject.script(small, f"{subject.call}.dtype", as_given=as_given).finding(
-            f"gives {_short(came.dtype)} for {short}",
+            f"{_effect(subject, dtype, came.dtype)}: it gives {_short(came.dtype)} for {short}",
             "a constant of another dtype decides the result's: make it with x.new_tensor(…) or dtype=x.dtype, "
             "or write a plain number",
             _severity(subject, dtype, came.dtype),
@@ -146,6 +157,12 @@ def _severity(subject: Subject, given: torch.dtype, came: torch.dtype) -> str:
     return "warning" if came.itemsize > given.itemsize else "note"
 
 
+def _effect(subject: Subject, given: torch.dtype, came: torch.dtype) -> str:
+    if subject.family == "activation":
+        return "the next layer of a model raises"
+    return "training takes more time and memory" if came.itemsize > given.itemsize else "training rounds its loss"
+
+
 def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
     """Check activations alone: no computation follows a loss."""
     if subject.family == "loss":
@@ -155,7 +172,7 @@ def _numpy_dtypes(subject: Subject) -> Iterator[Finding]:
     if getattr(came, "dtype", None) is None or came.dtype == "float32" or came.dtype.kind != "f":
         return
     yield subject.script((x,), f"{subject.call}.dtype").finding(
-        f"gives {came.dtype} for float32",
+        f"the next layers of a model compute in another dtype: it gives {came.dtype} for float32",
         "a NumPy scalar or array of float64 decides the result's dtype: write float(np.sqrt(2)), or x.dtype.type(…)",
         "note",  # some compute in float64 on purpose
         expected="float32",
@@ -189,7 +206,8 @@ def _whole_targets(subject: Subject) -> Iterator[Finding]:
         small = _replaced(small, place, small[place].to(dtype))
         lines = f"print({subject.call})", f"target = target.to({form.dtype})", subject.call
         yield subject.script(small, *lines).finding(
-            f"reads a target of {_short(dtype)} as other numbers than the same target of {_short(form.dtype)}",
+            f"training learns wrong targets: it reads a target of {_short(dtype)} as other numbers than the same "
+            f"target of {_short(form.dtype)}",
             "bring the target to the prediction's dtype first, target = target.to(prediction.dtype): "
             "1 - 2 is 255 in uint8, and ~1 is -2 in an integer",
             "warning" if dtype is torch.uint8 else "error",

@@ -30,7 +30,8 @@ def direction(subject: Subject) -> Iterator[Finding]:
     better, worse = both[:count], both[count:]
     measure = bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
     yield print_both(subject, better, worse).finding(
-        f"{what} costs more than a wrong prediction" + (": a measure that is to grow, not a loss?" if measure else ""),
+        f"training learns the opposite: {what} costs more than a wrong prediction"
+        + (": a measure that is to grow, not a loss?" if measure else ""),
         "turn the sign (1 − similarity, −log-likelihood), or put prediction and target in the order it wants",
         "note" if measure else severity_if_sure(subject),
         came="{0} where right, {1} where wrong",
@@ -63,7 +64,7 @@ def _not_least(subject: Subject) -> Iterator[Finding]:
         beside = (teacher - step * gradient / steepest).round(decimals=3)
         if _falls(subject, (teacher, teacher), (beside, teacher)):
             yield print_both(subject, (teacher, teacher), (beside, teacher)).finding(
-                "it is not least where the student's logits equal the teacher's",
+                "training leads the student away from its teacher: the loss is not least where their logits are equal",
                 "give F.kl_div log_softmax of the student and softmax of the teacher (log_softmax with "
                 "log_target=True), both divided by one temperature",
                 severity_if_sure(subject),

@@ -70,7 +70,8 @@ def _of_sample(subject: Subject, wanted: str) -> Iterator[Finding]:
     share = float((sample <= best + 1e-3).double().mean())
     place = "" if wanted == "mean" else f"the {share:.2g} quantile"
     yield _searched(subject, small, wanted).finding(
-        f"declared {wanted}; the best constant prediction is {place or format(best, '.4g')}",
+        f"training does not end at the {wanted} that is declared: the best constant prediction is "
+        f"{place or format(best, '.4g')}",
         "a quantile q costs q · (t − p) where p is too low and (1 − q) · (p − t) where it is too high; a squared error "
         "elicits the mean, an absolute one the median",
         came="{0:.4g}", expected="{1:.4g}", shows=lambda best, wanted: abs(best - wanted) > 0.02,
@@ -120,7 +121,7 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
         subject.facts.append(f"{what}: read its outputs as scores, not as probabilities")
         return
     yield print_both(subject, (at(best), target), (at(share), target)).finding(
-        what,
+        f"training ends at wrong probabilities: {what}",
         "proper are log loss and the squared error of probabilities; class weights, smoothing, powers (focal) and "
         "overlaps move the best probability: calibrate afterwards, or declare nothing",
         came="{0} at that probability, {1} at the labels' share",

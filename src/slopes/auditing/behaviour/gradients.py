@@ -41,7 +41,8 @@ def extreme_inputs(subject: Subject) -> Iterator[Finding]:
             wrong = _lost(subject, arguments)
             if wrong:
                 named = f" ({str(dtype).removeprefix('torch.')})"
-                yield _finding(subject, arguments, wrong, f"{wrong}{named}", REPAIR_WHERE)
+                message = f"training turns into NaN at numbers of unusual size: {wrong}{named}"
+                yield _finding(subject, arguments, wrong, message, REPAIR_WHERE)
     if subject.form.numpy:
         yield from _warned(subject)
 
@@ -129,7 +130,7 @@ def _warned(subject: Subject) -> Iterator[Finding]:
             lines = "import warnings", "with warnings.catch_warnings(record=True) as told:"
             more = "    warnings.simplefilter('always')", f"    value = {subject.call}", "value, told[0].message"
             yield subject.script(small, *lines, *more).finding(
-                f"NumPy warns of {told[0]}, though the value is finite",
+                f"training fills its output with lines: NumPy warns of {told[0]}, though the value is finite",
                 f"np.where computes both branches: hold the argument inside each, as in np.exp(-np.abs({names})), or "
                 "use the stable function (scipy.special.expit, np.logaddexp)",
                 "warning",
@@ -151,7 +152,7 @@ def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
     for what, arguments in subject.degenerate():
         wrong = _lost(subject, arguments)
         if wrong:
-            message = f"{wrong.replace('the value is finite and ', '')} {what}"
+            message = f"training turns into NaN: {wrong.replace('the value is finite and ', '')} {what}"
             yield _finding(subject, arguments, wrong, message, REPAIR_EDGE)
             return
     yield from _at_other_exponents(subject)
@@ -164,7 +165,7 @@ def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
             wrong = _lost(other, arguments)
             if wrong:
                 yield _finding(
-                    other, arguments, wrong, f"with {line}, {wrong}",
+                    other, arguments, wrong, f"training with {line} turns into NaN: {wrong}",
                     "pow with an exponent below 1 has no finite slope at 0: hold its base above 0 by clamp(min=eps), "
                     "compute it as exp(gamma * log p) from logsigmoid, or refuse such an exponent",
                     severity="note",
@@ -209,7 +210,8 @@ def _steep(subject: Subject) -> Iterator[Finding]:
             return
         if 0 < 1e4 * ordinary < largest:
             yield print_steepest(subject, arguments, subject.draw()).finding(
-                f"the gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere",
+                f"a single step of training may throw the weights far off: the gradient is {largest:.2g} {what}, and "
+                f"at most {ordinary:.2g} elsewhere",
                 REPAIR_EDGE,
                 "note",
                 expected="a gradient of the size of {1:.2g}",

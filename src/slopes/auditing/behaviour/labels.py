@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.behaviour.batches import asked, close, counts, is_library_loss, doubt_reductions
+from slopes.auditing.behaviour.batches import asked, close, counts, doubt_reductions, is_library_loss
 from slopes.auditing.behaviour.selection import selections
 from slopes.auditing.evidence import Script, is_lost
 from slopes.auditing.form import Arguments
@@ -147,9 +147,10 @@ def _removed(options: Options) -> Finding | None:
         if close(whole, kept):
             continue
         thins = close(whole * 5, kept * 3)
+        effect = "takes smaller steps the more is ignored" if thins else "learns from what is to be ignored"
         does = "thin the mean" if thins else "change the loss"
         return options.script((first, marked), both, both, each="[:3]", reduction=reduction).finding(
-            f"rows whose label is ignored ({label}) {does}, with {_told(chosen)}",
+            f"training {effect}: rows whose label is ignored ({label}) {does}, with {_told(chosen)}",
             "take out what is ignored before anything is averaged, the smoothing term too: divide by "
             "(target != ignore_index).sum(), or by the weights of those that are left",
             "warning" if thins else "error",
@@ -174,7 +175,8 @@ def _neutral(options: Options) -> Finding | None:
                 continue
             if not close(base, came):
                 return options.script(arguments, {**chosen, option: number}, chosen).finding(
-                    f"{what} change{'s' if option == options.smoothing else ''} the loss, with {_told(chosen)}",
+                    f"training changes with an option that asks for nothing: {what} "
+                    f"change{'s' if option == options.smoothing else ''} the loss, with {_told(chosen)}",
                     "weights multiply the terms of the sum, and the mean divides by the weights of what counts",
                     expected="{1}, as without",
                     shows=lambda came, base: not close(came.sum(), base.sum()),
@@ -204,7 +206,8 @@ def _smoothed(options: Options) -> Finding | None:
         return None
     one_row = alike[0][:1], target[:1]
     return options.script(one_row, {options.smoothing: 0.1}, {options.smoothing: 0.0}, show="{0} / {1}").finding(
-        "smoothing changes the loss where all logits are alike: the smoothed target does not sum to 1",
+        "training takes steps of another size with smoothing: it changes the loss where all logits are alike, so the "
+        "smoothed target does not sum to 1",
         "(1 − ε) · nll + ε · (−log p).mean over the classes: a mean, not a sum, and 1 − ε beside it",
         "note" if weighted else "warning",  # class weights move the smoothed target, in torch too
         came="{0} times the loss without smoothing",
@@ -233,7 +236,8 @@ def _one_hot(options: Options) -> Finding | None:
     one_hot = f"torch.nn.functional.one_hot(target, {options.classes}).to(prediction.dtype)"
     lines = f"labels = {subject.call}.sum()", f"target = {one_hot}.movedim(-1, {subject.form.axis})"
     return subject.script((first, target), *lines, f"{subject.call}.sum() / labels").finding(
-        f"one-hot rows give {f'{ratios[0]:.6g} times' if steady else 'another number than'} what labels give",
+        "training takes steps of another size where labels come as one-hot rows: these give "
+        f"{f'{ratios[0]:.6g} times' if steady else 'another number than'} what labels give",
         "sum over the classes before the mean over the rows, so that both divide by rows",
         "note",  # users may never give it any
         came="{0} times the loss of the labels",
@@ -258,7 +262,8 @@ def _unknown_label(options: Options) -> Finding | None:
         if is_library_loss(subject) or not bool(torch.isfinite(came)):
             continue
         return subject.script((first, wrong), subject.call).finding(
-            f"a label of {label} among {options.classes} classes is accepted silently",
+            f"training learns from a wrong label unnoticed: {label} among {options.classes} classes is accepted "
+            "silently",
             "refuse labels outside [0, classes): an index of −1 is the last class, and a comparison with none of them "
             "is a row without a target",
             "note",

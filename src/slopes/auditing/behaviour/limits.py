@@ -19,6 +19,8 @@ from slopes.auditing.signatures import SMOOTHING, attribute_of, default_of
 from slopes.auditing.subject import Subject
 
 CHANCES = (0.1, 0.3, 0.5, 0.7, 0.9)
+OTHERWISE = "training follows another loss than its name says"
+UNFIT = "a trained model that is loaded elsewhere computes something else than its name says"
 
 
 @about("loss", "activation", unless=("score_space", "direction", "saturation"))
@@ -35,7 +37,9 @@ def known_limits(subject: Subject) -> Iterator[Finding]:
         yield from _distilled(subject) if kind.compares_logits else _boxes(subject, name)
         return
     tests = [test for words, test in LOSSES if re.search(words, name)]
-    if len(tests) != 1 or re.search("bce|dicece|combo|general|poly|unified|asym|decoupled", name):  # a sum, or a variant
+    if len(tests) != 1 or re.search(
+        "bce|dicece|combo|general|poly|unified|asym|decoupled", name
+    ):  # a sum, or a variant
         raise Skip("no limit is known of its name")
     yield from tests[0](subject)
 
@@ -94,8 +98,8 @@ def _focal(subject: Subject) -> Iterator[Finding]:
             wanted = factors[value] * (1 - CHANCES[-1]) ** gamma * -math.log(CHANCES[-1])
             yield _told(
                 subject, given[-1],
-                f"is not (1 − p)^γ times the cross-entropy of what has probability p, with γ = {gamma:.3g}: between "
-                "probabilities it goes as another power",
+                "training weighs easy samples otherwise than a focal loss: it is not (1 − p)^γ times the cross-entropy "
+                f"of a probability p, with γ = {gamma:.3g}",
                 "take p from the unweighted cross-entropy of each row: p = exp(−ce), then alpha · (1 − p)**gamma · ce",
                 cost(subject, *given[-1]), f"{wanted:.6g}, as at a probability of 0.5",
             )  # fmt: skip
@@ -123,7 +127,9 @@ def _balanced(subject: Subject, yes: float, no: float) -> Iterator[Finding]:
     if abs(yes - no) < 1e-6 and min(abs(yes - 1), abs(yes - 0.5)) > 1e-6:
         given = _certain(subject, 0.5, 0)
         yield _told(
-            subject, given, f"alpha weighs yes and no alike ({yes:.3g}): is it meant to scale the whole loss?",
+            subject, given,
+            f"training does not balance the classes: alpha weighs yes and no alike ({yes:.3g}); is it meant to scale "
+            "the whole loss?",
             "alpha balances the classes: alpha for yes and 1 − alpha for no", cost(subject, *given),
             f"{1 - yes:.3g} of the focal term where the target is 0", "note",
         )  # fmt: skip
@@ -145,7 +151,9 @@ def _averaged_before(subject: Subject, power: tuple[str, Any] | None) -> Iterato
     slip = scale * (1 - math.exp(-ce)) ** gamma * ce
     if abs(float(came) - slip) < 1e-6 * slip and abs(float(came) - mean) > 1e-3 * mean:
         yield _told(
-            subject, both, "the power is taken of the batch's mean cross-entropy, not row by row",
+            subject, both,
+            "training weighs whole batches, not hard samples: the power is taken of the batch's mean cross-entropy, "
+            "not row by row",
             "compute the cross-entropy with reduction='none', weigh each row, and average last", float(came),
             f"{mean:.6g}, the mean of both rows' losses",
         )  # fmt: skip
@@ -179,7 +187,8 @@ def _dice(subject: Subject) -> Iterator[Finding]:
     at = cost(subject, right, target, *rest)
     if min(abs(at), abs(at + 1)) > 1e-3:  # minus Dice is fine, too
         yield _told(
-            subject, (right, target, *rest), f"costs {at:.4g} where prediction and target agree",
+            subject, (right, target, *rest),
+            f"training never gets the loss near 0: it costs {at:.4g} where prediction and target agree",
             "Dice is 1 − (2·Σpt + s) / (Σp + Σt + s): the 2, and the same smoothing above and below", at, "0",
         )  # fmt: skip
     elif abs(at) <= 1e-3:
@@ -202,7 +211,7 @@ def _in_between(subject: Subject, others: Arguments, slack: float) -> Iterator[F
     variants = (1 - index, -math.log(1 - plain), math.log(math.cosh(plain)))
     if min(abs(came - known) for known in (plain, squared, *variants)) > slack:
         yield _told(
-            subject, (prediction, *others), "is not Dice where the prediction is 1/4 everywhere",
+            subject, (prediction, *others), f"{OTHERWISE}: it is not Dice where the prediction is 1/4 everywhere",
             "Dice is 1 − 2·Σpt / (Σp + Σt), with p and t alone in the sums below, or their squares", came,
             f"{plain:.6g}, or {squared:.6g} with squares",
         )  # fmt: skip
@@ -226,7 +235,7 @@ def _tversky(subject: Subject) -> Iterator[Finding]:
             wanted = 1 - 2 * both / whole
         if abs(came - wanted) > slack:
             yield _told(
-                bare, (prediction, target, *rest), "with alpha = beta = 1/2 it is not Dice",
+                bare, (prediction, target, *rest), f"{OTHERWISE}: with alpha = beta = 1/2 it is not Dice",
                 "Tversky is 1 − TP / (TP + alpha·FP + beta·FN), with FP = Σp(1 − t) and FN = Σ(1 − p)t", came,
                 f"{wanted:.6g}",
             )  # fmt: skip
@@ -247,7 +256,8 @@ def _sides(subject: Subject) -> Iterator[Finding]:
     named, swapped = (1 - both / (both + a * over + b * missed) for a, b in ((0.9, 0.1), (0.1, 0.9)))
     if abs(came - swapped) <= slack < abs(came - named):
         yield _told(
-            bare, (prediction, target, *rest), "alpha weighs false negatives, and beta false positives",
+            bare, (prediction, target, *rest),
+            "training avoids the mistakes that it is to accept: alpha weighs false negatives, and beta false positives",
             "Tversky's alpha is the weight of false positives, Σp(1 − t), and beta of false negatives, Σ(1 − p)t", came,
             f"{named:.6g}, with alpha = 0.9 and beta = 0.1", "warning",
         )  # fmt: skip
@@ -286,7 +296,8 @@ def _huber(subject: Subject) -> Iterator[Finding]:
                 first, target, *rest = turned.draw()
                 yield _told(
                     turned, (torch.full_like(first, residual), torch.zeros_like(target), *rest),
-                    f"with {found[0]} = {delta:g} it is not half the square up to there, then a line that joins it",
+                    f"{OTHERWISE}: with {found[0]} = {delta:g} it is not half the square up to there, then a line that "
+                    "joins it",
                     "0.5 · d² where |d| < δ, else δ · (|d| − 0.5 · δ): the constant is half of δ squared", came,
                     f"{scale * exact:.6g} at a residual of {residual:g}",
                 )  # fmt: skip
@@ -309,7 +320,8 @@ def _quantile(subject: Subject) -> Iterator[Finding]:
     below, above = cost(turned, *low), cost(turned, 0 * first + 1, zero, *rest)
     if math.isclose(9 * below, above, rel_tol=1e-3):
         yield _told(
-            turned, low, f"with {found[0]} = 0.9 a prediction that is too high costs most: it gives the 0.1 quantile",
+            turned, low,
+            f"training ends at the 0.1 quantile with {found[0]} = 0.9: a prediction that is too high costs most",
             f"max({found[0]} · e, ({found[0]} − 1) · e) wants e = target − prediction", below, f"{9 * below:.6g}",
             "warning",
         )  # fmt: skip
@@ -323,7 +335,7 @@ def _concordance(subject: Subject) -> Iterator[Finding]:
     came = cost(subject, first, first)
     if min(abs(came), abs(came + 1)) > 1e-4:
         yield _told(
-            subject, (first, first), "costs something where prediction and target agree",
+            subject, (first, first), f"training never gets the loss near 0: it costs {came:.4g} where both agree",
             "take variances and the covariance by one divisor: unbiased=False (correction=0) beside means", came, "0",
             "warning",
         )  # fmt: skip
@@ -346,7 +358,7 @@ def _smoothed(subject: Subject) -> Iterator[Finding]:
     if abs(ratio - math.log(5) / math.log(2)) > 1e-4:
         given = _certain(plain, 0.2)
         yield _told(
-            plain, given, f"with {found[0]} = 0 it is not cross-entropy",
+            plain, given, f"{OTHERWISE}: with {found[0]} = 0 it is not cross-entropy",
             "without smoothing all of the target is the label's", cost(plain, *given), f"{base * math.log2(5):.6g}",
         )  # fmt: skip
         return
@@ -355,7 +367,9 @@ def _smoothed(subject: Subject) -> Iterator[Finding]:
     even, same = cost(smooth, *given), cost(plain, *given)
     if abs(even - same) > 1e-4 * abs(same):
         yield _told(
-            smooth, given, f"with {found[0]} = 0.2 the smoothed target sums to {even / same:.3g} instead of 1",
+            smooth, given,
+            f"training takes steps of another size with smoothing: with {found[0]} = 0.2 the smoothed target sums to "
+            f"{even / same:.3g} instead of 1",
             "(1 − ε) · one-hot + ε / classes: the label's share is less by what the others get",
             even, f"{same:.6g}, as without smoothing where all classes are alike", "warning",
         )  # fmt: skip
@@ -384,7 +398,7 @@ def _boxes(subject: Subject, name: str) -> Iterator[Finding]:
         came, exact = cost(subject, first, target), float(torch.as_tensor(card(first, target)))
         if not abs(came - exact) <= 1e-3 * (1 + abs(exact)):
             yield _told(
-                subject, (first, target), f"is named {card.name}, but differs from it for boxes that {what}",
+                subject, (first, target), f"{OTHERWISE}: it is not {card.name} for boxes that {what}",
                 f"compare it with slopes.{card.name}: widths and heights of the intersection are clamped at 0, and all "
                 "beyond the union is divided by the box around both", came, f"{exact:.6g}", "warning",
             )  # fmt: skip
@@ -428,7 +442,7 @@ def _contrasted(subject: Subject) -> Iterator[Finding]:
 
 
 def _pairs(subject: Subject, first: Tensor, second: Tensor) -> Arguments:
-    """Arguments in which each row of one belongs to the same row of the other."""
+    """Arguments of two batches whose rows at the same place belong together."""
     assert subject.form.kind is not None
     if subject.form.kind.predicts_vectors:
         return first, second
@@ -450,8 +464,8 @@ def _distilled(subject: Subject) -> Iterator[Finding]:
         return
     steepest = f"torch.autograd.grad({hot.call}.sum(), {hot.form.names[0]})[0].abs().max()"
     yield hot.script(arguments, steepest, grad=0).finding(
-        f"its gradient falls with {found[0]} as its power {math.log(after / before, 4):.2g}: the weight of soft "
-        f"targets shrinks as {found[0]} grows",
+        f"training heeds the teacher less and less as {found[0]} grows: the gradient falls with its power "
+        f"{math.log(after / before, 4):.2g}",
         f"multiply the divergence of the softened probabilities by {found[0]}**2, and only once",
         "warning",
         came=f"a gradient of {{0:.3g}} with {found[0]} = 120",
@@ -505,7 +519,7 @@ def _gate(subject: Subject, name: str) -> Iterator[Finding]:
     if min(distances[:2]) <= 0.05 or min(distances) <= 1e-6:  # an approximation, or another gate: see `fingerprint`
         return
     yield _told(
-        subject, (x,), f"is named {name}, but is not {name} with either half as the gate",
+        subject, (x,), f"{UNFIT}: it is not {name} with either half as the gate",
         f"the function is taken of one half alone, the gate: see slopes.{name}", cost(subject, x),
         " or ".join(f"{float(y.mean()):.6g}" for y in known[:2]) + " on average", "warning",
     )  # fmt: skip
@@ -532,7 +546,7 @@ def _activation(subject: Subject, name: str) -> Iterator[Finding]:
     slip = float(off.max()) < 0.3
     yield _told(
         subject, (x[at : at + 1],),
-        f"is named {card}, but differs from it by up to {float(off.max()):.2g}"
+        f"{UNFIT}: it differs from {card} by up to {float(off.max()):.2g}"
         + (": a wrong constant" if slip else ": is it another function?"),
         f"compare its constants with those of slopes.{card}", float(came[at]), f"{float(exact[at]):.6g}",
         "warning" if slip else "note",

@@ -57,7 +57,8 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
         unread = close(subject.gradient(*everything, **all_options)[1], gradient)
     lines = f"{subject.call_with(options)}.sum().backward()", f"{name}.grad{list(place)}"
     return subject.script(arguments, *lines, grad=0, given=options).finding(
-        f"{way.name} is not read" if unread else f"what {way.name} hides has a gradient",
+        f"training learns from entries that {way.name} hides: "
+        + ("it is not read" if unread else "they have a gradient"),
         f"multiply every term by {way.name} before the sum, and divide by the count of what is left",
         "error" if unread or way.is_label else "note",  # it may weigh both sides
         came=f"{{0:.4g}} where {way.name} says that nothing counts",
@@ -88,7 +89,8 @@ def _junk(subject: Subject, way: Selection) -> Iterator[Finding]:
             seen = f"torch.autograd.grad({call}.sum(), {prediction})[0]" if kept else call
             again = subject.assign(changed, grad=0)[place]
             yield subject.script(arguments, f"print({seen})", again, seen, grad=0, given=options).finding(
-                f"{number:g} in {name} where {way.name} hides it changes the {'gradient' if kept else 'result'}",
+                f"training depends on numbers that {way.name} hides: {number:g} there in {name} changes the "
+                f"{'gradient' if kept else 'result'}",
                 "0 · NaN is NaN: put a valid number in with torch.where (x = torch.where(mask, x, 0)) before the loss "
                 "is computed, or take the entries that count, x[mask]",
                 "error" if finite else "warning" if place else "note",  # a network's output is seldom NaN
@@ -133,8 +135,11 @@ def _thins(subject: Subject, way: Selection) -> Finding | None:
         return None
     call = subject.call_with(options)
     again = [*subject.assign(padded), *(f"{name} = {subject.spell(x)}" for name, x in options.items())]
+    effect, fault = "takes steps of another size", "changes the result"
+    if close(3 * after, before):
+        effect, fault = "takes smaller steps the more padding a batch has", "thins the mean"
     return subject.script(arguments, f"print({call})", *again, call, given=all_count).finding(
-        f"padding that {way.name} hides {'thins the mean' if close(3 * after, before) else 'changes the result'}",
+        f"training {effect}: padding that {way.name} hides {fault}",
         f"divide by what counts: (loss * {way.name}).sum() / {way.name}.sum().clamp(min=1), not .mean()",
         "warning",
         came="{1} with two hidden entries beside each that counts",

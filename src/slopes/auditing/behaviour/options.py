@@ -238,8 +238,8 @@ def _idle(subject: Subject, option: Option, values: list[Any]) -> Finding:
     tried = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
     sized = bool(SIZES.search(option.name)) and isinstance(option.value, int)
     return _script(subject, option, values[-1]).finding(
-        f"its option {option.name} changes neither value nor gradient on any input that was tried: with {tried} it "
-        f"gives the same as with {option.value}",
+        f"training is the same whatever {option.name} is set to: with {tried} value and gradient are those with "
+        f"{option.value}, on every input that was tried",
         f"use {option.name} where it was meant, or take it out of the signature: who sets it trains with something "
         "else than was asked for",
         "note" if sized or not subject.form.sure else "warning",

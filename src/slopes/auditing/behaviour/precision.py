@@ -127,9 +127,9 @@ def _jump(subject: Subject, line: Along, below: float, above: float, jump: float
     lines = f"below = {subject.call}", f"{name} = {subject.spell(y[0])}", f"below, {subject.call}"
     where = f" near {below:.6g}" if subject.form.kind is None else ""
     return subject.script(x, *lines).finding(
-        f"jumps by {jump:.3g}{where}, where its argument hardly changes"
+        f"no gradient tells training of a jump: it jumps by {jump:.3g}{where}, where its argument hardly changes"
         + (": is it to have a step?" if stepped else ": two pieces do not meet"),
-        "no gradient tells of a step: smooth it, or pass the gradient through on purpose" if stepped
+        "smooth the step, or pass the gradient through on purpose" if stepped
         else "give both pieces the same value where they meet: solve for the constant, or move the threshold",
         "error" if subject.form.sure and not stepped and not subject.batch_level else "note",
         came="{0:.9g} and {1:.9g}", expected="one value, or nearly",
@@ -207,7 +207,7 @@ def _lost(subject: Subject, arguments: Arguments, low: Tensor, name: str, severi
     came, true = float(low.reshape(-1)[place]), float(exact.reshape(-1)[place])
     what = f"is {came}" if not math.isfinite(came) else "has lost its digits"
     return _in_both(subject, small, place).finding(
-        f"{what} in {name} where float64 gives {true:.6g}",
+        f"training in {name} gets wrong numbers: it {what} where float64 gives {true:.6g}",
         "overflow and cancellation: log_softmax, logsigmoid, softplus, logsumexp and expm1 for what is made of exp and "
         "log; a difference before the square, not of squares",
         severity, expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 1e-3 * (1 + abs(exact)),
@@ -241,9 +241,10 @@ def _tail(subject: Subject) -> Iterator[Finding]:
         return
     numbers = x[lost]
     nearest = numbers[numbers.abs().argmin()]
-    small = (torch.full_like(x[:1], float(nearest)),)
+    small = (torch.full((80, *x.shape[1:]), float(nearest)),)  # some processors compute a single number otherwise
     yield _in_both(subject, small, 0).finding(
-        f"in float32 more than 1 % of the value is lost from {float(nearest):.4g} on, where it is small",
+        f"training in float32 gets wrong numbers where they are small: more than 1 % of the value is lost from "
+        f"{float(nearest):.4g} on",
         "1 + erf and 1 + tanh cancel where they are near 0: erfc(−x) and 2·sigmoid(2x) do not",
         "note", expected="{1}", shows=lambda low, exact: abs(low - exact) > 0.01 * abs(exact),
     )  # fmt: skip
@@ -259,7 +260,7 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
     except SubjectError as error:
         if "not implemented" not in str(error):
             yield subject.script(arguments, *lines, "came").finding(
-                f"raises under autocast: {error}",
+                f"training with autocast raises: {error}",
                 "wrap it in torch.autocast(enabled=False) and take .float() of what comes in", "note",
             )  # fmt: skip
         return
@@ -267,7 +268,7 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
     if bool(torch.isfinite(exact).all()) and (not bool(torch.isfinite(low).all()) or float(off.max()) > 0.1):
         entry = f".reshape(-1)[{_worst(low, exact)}]"
         yield subject.script(arguments, *lines, f"came{entry}, {subject.call}{entry}").finding(
-            "under autocast (bfloat16) it is far from what it gives without",
+            "training with autocast gets wrong numbers: in bfloat16 it is far from its result without",
             "matrix products run in bfloat16: take .float() of what comes in and disable autocast inside", "note",
             expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 0.1 * (1 + abs(exact)),
         )  # fmt: skip
@@ -297,7 +298,8 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
                 severity = "warning"
             name = str(arguments[0].dtype).removeprefix("torch.")
             yield _in_both(subject, arguments, worst).finding(
-                f"is {came:.4g} in {name} {what}, where float64 gives {true:.6g} of the same numbers",
+                f"training in {name} gets wrong numbers: it is {came:.4g} {what}, where float64 gives {true:.6g} of "
+                "the same numbers",
                 "take .float() of what comes in: sums pass 65504, and an epsilon of 1e-8 is 0 in float16",
                 severity if infinite else "note", expected="{1}",
                 shows=lambda low, exact, eps=eps: not abs(low - exact) <= max(8 * eps, 0.1) * (1 + abs(exact)),
@@ -318,8 +320,8 @@ def _vanished(subject: Subject) -> Iterator[Finding]:
                     continue
                 entry = int(low[place].isnan().reshape(-1).nonzero()[0])
                 yield _with_slopes(subject, arguments, place, entry).finding(
-                    f"{'its gradient' if place else 'the value'} is NaN in {str(dtype).removeprefix('torch.')} {what}, "
-                    "where float64 gives a number",
+                    f"training in {str(dtype).removeprefix('torch.')} turns into NaN: "
+                    f"{'its gradient' if place else 'the value'} is NaN {what}, where float64 gives a number",
                     "an epsilon of 1e-8 is 0 in float16 and 1 − 1e-7 is 1 in both half types: take .float() of what "
                     "comes in, or an epsilon of the dtype, torch.finfo(x.dtype).eps",
                     severity, expected="{1}", shows=lambda low, exact: bool(low.isnan() > exact.isnan()),

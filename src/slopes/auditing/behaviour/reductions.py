@@ -36,15 +36,16 @@ PARTS_OF = (
     "num_items_in_batch", "num_items", "num_tokens", "avg_factor", "normalizer", "divisor", "num_boxes", "total_count"
 )  # fmt: skip  #: arguments for the divisor of the mean over all parts
 Shows = Callable[[Tensor, Tensor, Tensor], bool]
-FAULTS: tuple[tuple[str, str, str, str, Shows], ...] = (
-    ("sum", "gives what 'mean' gives", "{1}", "the sum of {0}",
+FAULTS: tuple[tuple[str, str, str, str, str, Shows], ...] = (
+    ("sum", "takes the steps of 'mean'", "gives the same number", "{1}", "the sum of {0}",
      lambda each, total, mean: not total.ndim and close(total, mean) and not close(total, 0.0)),
-    ("none", "gives one number", "{0}", "a value for each entry or row", lambda each, total, mean: not each.ndim),
-    ("sum", "gives several numbers", "{1}", "one number", lambda each, total, mean: total.ndim > 0),
-    ("mean", "gives several numbers", "{2}", "one number", lambda each, total, mean: mean.ndim > 0),
-    ("sum", "gives another number than the sum of what 'none' gives", "{1}", "the sum of {0}",
-     lambda each, total, mean: not close(total, each.sum())),
-)  # fmt: skip  #: faults of the results for "none", "sum" and "mean": way, message, actual and expected result, test
+    ("none", "cannot weigh or mask samples", "gives one number", "{0}", "a value for each entry or row",
+     lambda each, total, mean: not each.ndim),
+    ("sum", "raises", "gives several numbers", "{1}", "one number", lambda each, total, mean: total.ndim > 0),
+    ("mean", "raises", "gives several numbers", "{2}", "one number", lambda each, total, mean: mean.ndim > 0),
+    ("sum", "takes steps of another size", "gives another number than the sum of what 'none' gives", "{1}",
+     "the sum of {0}", lambda each, total, mean: not close(total, each.sum())),
+)  # fmt: skip  #: faults of results for "none", "sum" and "mean": way, effect, fault, actual and expected result, test
 SIZES = ("batch_size", "batchsize", "bs", "n_batch")  #: names of a batch size that was fixed beforehand
 
 
@@ -84,10 +85,10 @@ def _by_asking(subject: Subject) -> Finding | None:
     return _named(subject, arguments, float(total / mean))
 
 
-def _disagreeing(subject: Subject, way: str, what: str, came: str, expected: str, shows: Shows) -> Finding:
+def _disagreeing(subject: Subject, way: str, effect: str, what: str, came: str, expected: str, shows: Shows) -> Finding:
     none, total, mean = (asking(subject, each, subject.call) for each in ("none", "sum", "mean"))
     return subject.script(subject.draw(rows=2), f"print({none})", f"print({total})", mean).finding(
-        f"reduction={way!r} {what}",
+        f"training with reduction={way!r} {effect}: it {what}",
         "reduce once, at the end, and by the argument alone: none gives the values, sum their sum, mean that "
         "divided by what counts",
         "warning" if way == "none" else "error",
@@ -114,7 +115,8 @@ def _misshapen(subject: Subject, each: Tensor) -> Finding | None:
     if subject.batch_level or kept is None:
         return None
     return subject.script(arguments, f"tuple({asking(subject, 'none', subject.call)}.shape)").finding(
-        f"reduction='none' gives the shape {tuple(each.shape)}, which is that of no argument",
+        f"training weighs the wrong samples with reduction='none': it gives the shape {tuple(each.shape)}, which is "
+        "that of no argument",
         "keep the shape of the target (of the rows): weights and masks of that shape would be broadcast against it",
         "warning",
         expected=f"{kept}",
@@ -127,7 +129,8 @@ def _doubled(subject: Subject, way: str | None, ratio: float, factor: int) -> Fi
     script = subject.script(subject.draw(rows=2), f"once = {call}", *twice_in_code(subject), f"{call} / once")
     is_root = way is None and any(close(ratio, 2.0**power) for power in (-2, -1, 2))
     return script.finding(
-        f"{'the result' if way is None else f'the {way}'} is multiplied by {ratio:.6g} where a batch is taken twice",
+        f"training takes other steps with another batch size: {'the result' if way is None else f'the {way}'} is "
+        f"multiplied by {ratio:.6g} where a batch is taken twice",
         "divide once, by what this batch holds (loss.mean(), or loss.sum() / count): not by a number from elsewhere, "
         "nor after a mean",
         "error" if way is not None else "warning" if is_root else "note",
@@ -162,12 +165,13 @@ def _judged(subject: Subject, script: Script, arguments: Arguments, names: list[
     alike = {"valid": ("rows", "samples", "elements")}.get(declared or "", (declared,))
     if declared is not None and not set(names) & set(alike):
         return script.finding(
-            f"the mean divides by {found}, and {declared!r} is declared",
+            f"training takes steps of another size than declared: the mean divides by {found}, not by {declared!r}",
             "divide by what is declared, or declare what it divides by", expected=f"the {declared}", **told,
         )  # fmt: skip
     if declared is None and "elements" in names and "rows" not in names and kind.compares_distributions:
         return script.finding(
-            "the mean of a divergence divides by all entries, so it is too small by the number of classes",
+            "training takes steps that are too small by the number of classes: the mean of a divergence divides by all "
+            "entries",
             "reduction='batchmean', or a sum over the classes before the mean; declare divisor='elements' if meant",
             "note" if is_library_loss(subject) else "warning",
             expected=f"{counts(subject, arguments)['rows']:g}, the rows",
@@ -175,7 +179,8 @@ def _judged(subject: Subject, script: Script, arguments: Arguments, names: list[
         )
     if not names and declared is None:
         return script.finding(
-            f"the mean divides by {divisor:.6g}, which is no count of the batch",
+            f"training takes steps of a size that depends on other things than the batch: the mean divides by "
+            f"{divisor:.6g}, which is no count of it",
             "say what it divides by with divisor=, and give the caller the sum besides", "note",
             expected="the number of entries, of rows, or of what counts, or the sum of the weights", **told,
         )  # fmt: skip
@@ -208,7 +213,8 @@ def _misdeclared(subject: Subject, mean: bool) -> Finding | None:
     if declared is not None and (declared == "one") == mean:
         twice_as_long = subject.called(each=f".{'repeat' if subject.form.numpy else 'repeat_interleave'}(2, 0)")
         return subject.script(subject.draw(rows=2), f"{twice_as_long} / {subject.call}").finding(
-            f"divisor={declared!r} is declared, and the result is {'a mean' if mean else 'a sum'}",
+            f"training takes steps of another size than declared: the result is {'a mean' if mean else 'a sum'}, and "
+            f"divisor={declared!r} is declared",
             "divide by what is declared, or declare what it divides by",
             came="{0} times as much for a batch taken twice",
             expected=f"{2 if mean else 1} times",
@@ -221,7 +227,7 @@ def _once(subject: Subject) -> Finding | None:
     """Report 1 minus the sum of similarities, where each row should be subtracted from 1."""
     lines = f"once = {subject.call}", *twice_in_code(subject), f"2 * once - {subject.call}"
     return subject.script(subject.draw(rows=2), *lines).finding(
-        "it is 1 minus a sum over the batch, so it falls below 0 as the batch grows",
+        "training looks better the larger the batch: it is 1 minus a sum over the batch, and falls below 0",
         "subtract each row from 1 before the sum, Σ(1 − s), or average first, 1 − mean(s)",
         "warning",
         came="{0}, as twice its value less that for the batch taken twice",
@@ -245,7 +251,7 @@ def _by_classes(subject: Subject) -> Finding | None:
         if before != 0 and close(2 * after, before) and _is_log_of_softmax(subject, arguments):
             again = [line for line, x in zip(subject.assign(more), more, strict=True) if x.is_floating_point()]
             return subject.script(arguments, f"print({subject.call})", *again, subject.call).finding(
-                "its mean is taken over classes, too: it is too small by the number of classes",
+                "training takes steps that are too small by the number of classes: the mean is taken over them, too",
                 "sum over the classes, then average over the rows (reduction='batchmean' of kl_div)",
                 "warning",
                 came="{1} beside as many classes that are all but impossible",
@@ -334,7 +340,8 @@ def _fixed_size(subject: Subject) -> Finding | None:
         before = subject.total(*arguments)
         if before != 0 and close(2 * after, before):
             return subject.script(small, f"print({subject.call})", *([change] if change else []), call).finding(
-                f"divides by a {name} of {size} whatever the batch holds, so a last, smaller batch counts for less",
+                f"training learns less from a last, smaller batch: it divides by a {name} of {size} whatever the batch "
+                "holds",
                 "divide by what this batch holds: loss.mean(), or loss.sum() / len(target)",
                 "warning",
                 came=f"half as much with {name}={2 * size}, on the same rows",
@@ -385,7 +392,8 @@ def _parts_of(subject: Subject) -> Finding | None:
     if same:
         seen = [f"torch.autograd.grad({call}, {subject.form.names[0]})[0]" for call in seen]
     return subject.script(arguments, f"print({seen[0]})", seen[1], grad=0, given=options).finding(
-        f"with {name}={count}, the parts of a batch do not add up to the whole",
+        f"training by parts of a batch takes other steps than by the whole: with {name}={count}, they do not add up "
+        "to it",
         f"sum every term over what counts and divide that by {name}: no term may keep a mean of its own",
         came="{1} from three parts",
         expected="{0}, as from the whole",
@@ -413,7 +421,7 @@ def _parts(subject: Subject) -> Finding | None:
     return subject.script(
         arguments, *(f"print({line})" for line in seen[:-1]), seen[-1], grad=0, given=options
     ).finding(
-        f"the parts of a batch do not give the whole one's gradient, {rule}",
+        f"training by parts of a batch takes other steps than by the whole: they do not give its gradient, {rule}",
         "give the caller the sum and the count, so that it divides once; or declare batch_level=True",
         "error" if declared in shares else "note",
         came="gradients of micro-batches that do not add up to the full batch's",

@@ -44,7 +44,8 @@ def row_independence(subject: Subject) -> Iterator[Finding]:
             f"{name} = {subject.spell(other, grad=True)}  # the same first row", f"{subject.call}.sum().backward()",
         ]  # fmt: skip
         yield subject.script(pair, *lines, f"{name}.grad[0]", grad=0).finding(
-            "the gradient of a row depends on the predictions in other rows",
+            "what training learns from a sample depends on the others in its batch: the gradient of a row depends on "
+            "the predictions in other rows",
             "if it is to look at a batch as a whole (contrastive, overlap over a batch, the root of a mean), declare "
             "batch_level=True; else reduce over the last axis of each row before anything is divided or rooted",
             "note",
@@ -87,7 +88,8 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
                 return subject.script(
                     small, f"print({subject.call})", moved[0], f"print({subject.call})", moved[1], subject.call
                 ).finding(
-                    f"a {what} runs over axis {place} of {name} {tuple(small[0].shape)}"
+                    f"training compares the wrong numbers: a {what} runs over axis {place} of {name} "
+                    f"{tuple(small[0].shape)}"
                     f"{', the batch' if place == 0 else ''}, not over the {over}",
                     f"give it the axis of the {over}: dim=1 in torch's layout (N, C, …), dim=-1 where they are last",
                     came=f"{changes} whole slices along axis {place} changes nothing; {changes} a row does",
@@ -154,7 +156,8 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
             severity = "note" if subject.batch_level or subject.notes.get("coupled") else "warning"
         lines = f"came = {subject.call_with(options)}", "came.sum().backward()", f"came, {name}.grad"
         finding = subject.script(arguments, *lines, grad=0, given=options).finding(
-            f"{'the gradient' if bad else 'the value'} is {_first_bad(gradient if bad else value)} {what}",
+            f"training turns into NaN: {'the gradient' if bad else 'the value'} is "
+            f"{_first_bad(gradient if bad else value)} {what}",
             "divide by max(count, 1) (mask.sum().clamp(min=1)), or return prediction.sum() * 0 where nothing counts",
             severity,
             came="a value of {0} and a gradient of {1:.4g}",
@@ -225,7 +228,8 @@ def _batch_of_one(subject: Subject) -> Iterator[Finding]:
         ):
             return
         yield subject.script(row, attempt(subject.call), "came").finding(
-            f"a batch of one raises {type(error.cause).__name__}: {str(error.cause).splitlines()[0][:90]}",
+            f"training stops at a last batch of one sample: it raises {type(error.cause).__name__}: "
+            f"{str(error.cause).splitlines()[0][:90]}",
             "squeeze(-1) names the axis to take away; squeeze() takes the batch's too where it is 1",
             "warning",
             came=f"{type(error.cause).__name__}: {{0}}",
@@ -235,7 +239,7 @@ def _batch_of_one(subject: Subject) -> Iterator[Finding]:
         return
     lines = f"print({subject.call})", subject.called(each=".repeat_interleave(3, 0)")
     yield subject.script(row, *lines).finding(
-        "a batch of one has another value than three copies of its row",
+        "training goes wrong in a last batch of one sample: its loss is another than that of three copies of its row",
         "squeeze(-1) names the axis to take away; squeeze() takes the batch's too where it is 1, and what is left "
         "is broadcast or read along another axis",
         came="{0} alone, {1} for three copies",

@@ -84,7 +84,7 @@ def _switched_off(
     )
     where = "at logits of 40 on the wrong side" if subject.space.is_logit else "at a margin of −40"
     return print_steepest(subject, small, (small[0] / 8, *small[1:])).finding(
-        f"the gradient {where} is {far / near:.2g} of that at 5: "
+        f"training stops to correct surely wrong predictions: the gradient {where} is {far / near:.2g} of that at 5; "
         + ("a clamp or an epsilon switches it off" if clamped else "is it meant to be bounded?"),
         "compute it from logits (binary_cross_entropy_with_logits, cross_entropy, logsigmoid) instead of log(p + eps) "
         "or log(clamp(p))" if clamped
@@ -104,7 +104,8 @@ def _of_residuals(subject: Subject) -> Iterator[Finding]:
             lambda given: _slope(subject, *given) < 1e-3 * _slope(subject, given[1] + 1.0, *given[1:]),
         )
         yield print_steepest(subject, small, (small[1] + 1.0, *small[1:])).finding(
-            "an outlier has no gradient: is a residual clamped, or is it meant to be ignored?",
+            "training learns nothing from an outlier, which has no gradient: is a residual clamped, or is it meant to "
+            "be ignored?",
             "a clamp of the residual takes the gradient as well: a Huber loss bounds the slope and keeps it; declare "
             "bounded=True if it is to be robust",
             "note", came="{0:.3g} at a residual of 1000, {1:.3g} at 1", expected="more than a thousandth",
@@ -138,7 +139,8 @@ def _of_small_chances(subject: Subject) -> Iterator[Finding]:
             f"result, {first}.grad, costs[1] + 3.5 * (costs[1] - costs[0])",
         )  # fmt: skip
         yield subject.script(small, *lines, grad=0).finding(
-            "a probability of 1e-12 for what is true costs less than its log says"
+            "training hardly corrects surely wrong predictions: a probability of 1e-12 for the truth costs less than "
+            "its log says"
             + (", and has no gradient: a clamp" if slope == 0 else ": an epsilon inside the log"),
             "take logits and binary_cross_entropy_with_logits, or log p and log1p(−p) from log-sigmoids",
             "note",

@@ -28,7 +28,8 @@ def score_space(subject: Subject) -> Iterator[Finding]:
     if not math.isfinite(at):
         if declared:
             yield _of_space(
-                subject, arguments, f"gives {at} for {declared} that are certain and right",
+                subject, arguments,
+                f"training turns into NaN as predictions get right: the loss of certain, right {declared} is {at}",
                 f"it was declared to take {declared}; give it what its formula wants, or change that",
                 "error",
             )  # fmt: skip
@@ -36,7 +37,8 @@ def score_space(subject: Subject) -> Iterator[Finding]:
     if not subject.space.is_logit:
         if declared and (at < -1e-3 or at > max(1e-3, 0.05 * _worst(subject, target, rest))):
             yield _of_space(
-                subject, arguments, f"{subject.space} that are certain and right cost {at:.4g}",
+                subject, arguments,
+                f"training does not end at right predictions: {subject.space} that are certain and right cost {at:.4g}",
                 _wrong_link(subject, at), "error",
             )  # fmt: skip
         return
@@ -49,18 +51,23 @@ def _of_logits(subject: Subject, arguments: Arguments, at: float) -> Iterator[Fi
     if not _settled(subject, arguments, at, wrong):
         if subject.declared.space and at < -1e-3 and cost(subject, 10 * right, target, *rest) < 5 * at:
             yield _of_space(
-                subject, arguments, f"falls without bound as right logits grow: {at:.4g} for logits of 50",
+                subject, arguments,
+                f"training never ends: the loss falls without bound as right logits grow, to {at:.4g} for logits of 50",
                 "it wants log-probabilities: use cross_entropy, or give it log_softmax of the logits", "error",
             )  # fmt: skip
     elif _minus_the_chance(subject, arguments, at):
         yield _of_space(
-            subject, arguments, "the value is minus the probability of the right class, not minus its log",
+            subject, arguments,
+            "training hardly learns from wrong predictions: the loss is minus the probability of the right class, not "
+            "minus its log",
             "nll_loss and kl_div want log-probabilities: log_softmax in place of softmax",
             severity_if_sure(subject, "warning"),
         )  # fmt: skip
     elif at > max(1e-3, 0.05 * wrong) and not _covers_nothing(subject, wrong):
         yield _of_space(
-            subject, arguments, f"logits that are certain and right still cost {at:.4g}, and no larger ones cost less",
+            subject, arguments,
+            f"training is slow and never gets the loss near 0: logits that are certain and right still cost {at:.4g}, "
+            "and no larger ones cost less",
             "a softmax or sigmoid is applied twice: give the loss the logits themselves", severity_if_sure(subject),
         )  # fmt: skip
 

@@ -58,7 +58,7 @@ def _not_added(subject: Subject, parts: dict[str, Subject], arguments: Arguments
         with_terms(subject)
         .script(arguments, ", ".join([subject.call, *calls.values()]))
         .finding(
-            "the declared terms do not add up to the loss",
+            "training follows another sum than the declared terms: these do not add up to the loss",
             "declare each term with its factor, as it enters the sum; or a term is missing from the sum",
             expected=" + ".join(f"{{{place}}} ({name})" for place, name in enumerate(calls, start=1)),
             shows=lambda whole, *terms: not close(whole.sum(), sum(term.sum() for term in terms)),
@@ -88,7 +88,8 @@ def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -
             script = with_terms(subject).script(arguments, *lines, grad=0)
             yield (
                 script.finding(
-                    f"the share of {first} against {last} grows {ratio:.3g}-fold where {what}",
+                    f"training weighs its terms otherwise where {what}: the share of {first} against {last} grows "
+                    f"{ratio:.3g}-fold",
                     "reduce all terms alike, by a mean over the rows: then their factor means the same for every size",
                     severity,
                     came=f"{first} : {last} = {{0:.4g}}, and then {{1:.4g}}",
@@ -102,7 +103,8 @@ def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -
         script = with_terms(subject).script(arguments, *norm_by(subject), share, grad=0)
         yield (
             script.finding(
-                f"the gradient of {names[0]} is {sizes[names[0]] / sizes[names[-1]]:.2g} of that of {names[-1]}",
+                f"training all but ignores {names[0]}: its gradient is {sizes[names[0]] / sizes[names[-1]]:.2g} of "
+                f"that of {names[-1]}",
                 "give it a factor, or leave it out: at this size it changes nothing",
                 "note",
                 shows=lambda ratio: ratio < 1e-4,

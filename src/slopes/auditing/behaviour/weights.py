@@ -65,7 +65,8 @@ def _of_ones(subject: Subject, way: Selection) -> Finding | None:
     if plain.shape != weighted.shape or close(plain, weighted):
         return None
     return _script(subject, way, arguments, {}, ones, ones[way.name]).finding(
-        f"{way.name} of 1 everywhere changes the result",
+        f"training takes steps of another size with weights that ask for nothing: {way.name} of 1 everywhere changes "
+        "the result",
         f"divide once: (loss * {way.name}).sum() / {way.name}.sum(), or the mean over the entries",
         "warning",
         came=f"{{1}} with {way.name} of 1",
@@ -82,11 +83,12 @@ def _not_linear(subject: Subject, way: Selection) -> Finding | None:
     if _is_multiple(weighted, spread * plain):
         return None
     if close(weighted, plain):
-        what, severity = f"{way.name} weighs nothing: entries of 1/2 and of 2 count alike", "error"
+        what, severity = f"training ignores {way.name}: entries of 1/2 and of 2 count alike", "error"
     elif _is_multiple(weighted, spread**2 * plain):
-        what, severity = f"an entry counts by the square of its {way.name}", "warning"
+        what, severity = f"training overrates heavy samples: an entry counts by the square of its {way.name}", "warning"
     else:
-        what, severity = f"an entry's gradient is not proportional to its {way.name}", "warning"
+        told = "training weighs samples otherwise than asked: an entry's gradient is not proportional to its"
+        what, severity = f"{told} {way.name}", "warning"
     first = subject.form.names[0]
     given, options = way.giving(ones, arguments)
     slope = f"torch.autograd.grad({subject.call_with(options)}.sum(), {first})[0]"
@@ -118,7 +120,7 @@ def _divided(subject: Subject, way: Selection) -> Finding | None:
     if before == 0 or not (by_weights or close(2 * before, after)) or by_weights == (declared == "weights"):
         return None
     return _script(subject, way, one, ones, doubled, torch.full_like(uneven, 2)).finding(
-        f"divisor={declared!r} is declared, and the weighted mean divides by "
+        f"training takes steps of another size than declared: divisor={declared!r}, and the weighted mean divides by "
         + ("the sum of the weights" if by_weights else "a count"),
         f"divide by what is declared, (loss * {way.name}).sum() / {way.name}.sum() for 'weights', or declare what it "
         "divides by",

@@ -59,7 +59,8 @@ class Trial:
             place = int(np.argmax(lost))
             at = f"{Shown(x[place], 6)} at a raw score of {Shown(self.batch.raw[place], 6)}"
             yield self.finding(
-                shown, place, f"the {shown.replace('h', 'H')} is {at}", "use scipy.special.expit for the sigmoid, and "
+                shown, place, f"training gets useless trees: the {shown.replace('h', 'H')} is {at}",
+                "use scipy.special.expit for the sigmoid, and "
                 "hold probabilities away from 0 and 1 before dividing by them", expected="a finite number",
             )  # fmt: skip
 
@@ -73,7 +74,8 @@ def check_gradient(trial: Trial) -> Iterator[Finding]:
     objective, batch, gradient, factor = trial.objective, trial.batch, trial.gradient, trial.factor
     if objective.interface is DATA_FIRST:
         called = f"{objective.framework.name} calls objective(raw scores, data set)"
-        yield replace(objective, interface=NATIVE).raising(batch.rows(0), "takes the data set first", called)
+        told = "training stops at its first call: it takes the data set first"
+        yield replace(objective, interface=NATIVE).raising(batch.rows(0), told, called)
     elif lost := list(trial.lost("gradient")):
         yield from lost
     elif trial.truth is None:
@@ -82,7 +84,8 @@ def check_gradient(trial: Trial) -> Iterator[Finding]:
         # `check_hessian` compares other factors
         message, repair = next(_causes(trial, trial.truth[0]))
         place = worst_row(gradient, trial.truth[0])
-        yield trial.finding("gradient", place, message, repair, expected=trial.truth[0][place])
+        told = f"training takes wrong steps: {message}"
+        yield trial.finding("gradient", place, told, repair, expected=trial.truth[0][place])
 
 
 def _falling(trial: Trial) -> Iterator[Finding]:
@@ -152,7 +155,9 @@ def check_hessian(trial: Trial) -> Iterator[Finding]:
     if trial.loss is not None and abs(scale - 1) > RTOL:
         place = worst_row(trial.hessian, true)
         yield trial.finding(
-            "gradient, hessian", place, f"gradient and Hessian belong to {scale:.4g} times {trial.loss.name}",
+            "gradient, hessian", place,
+            f"training regularises otherwise than its options say: gradient and Hessian belong to {scale:.4g} times "
+            f"{trial.loss.name}",
             "steps are the same; but lambda, min_child_weight and the value of the loss are held to the other size",
             "note", came="{0}, {1}",
             expected=f"{Shown(trial.gradient[place] / scale, 6)}, {Shown(true[place] / scale, 6)}",
@@ -164,7 +169,7 @@ def _wrong_hessian(trial: Trial, true: Numbers) -> Iterator[Finding]:
     negative = hessian < -1e-12 * np.abs(hessian).max()
     if (hessian == 0).all():
         yield trial.finding(
-            "hessian", 0, "the Hessian is 0 everywhere",
+            "hessian", 0, "training may grow no trees: the Hessian is 0 everywhere",
             "give ones: XGBoost makes no split where the sum of Hessians is below min_child_weight, which is 1; "
             "LightGBM likewise below min_sum_hessian_in_leaf; CatBoost steps by the gradient alone with "
             "leaf_estimation_method='Gradient'; the built-in mean absolute error sets leaves to medians afterwards",
@@ -174,8 +179,9 @@ def _wrong_hessian(trial: Trial, true: Numbers) -> Iterator[Finding]:
         if bool((true < -1e-9 * np.abs(true).max()).any()):
             yield trial.finding(
                 "hessian", int(np.argmin(hessian.reshape(len(hessian), -1).min(axis=-1))),
-                "the Hessian is negative where the loss curves downwards: a leaf there steps the wrong way or is "
-                "dropped", "take np.maximum(hessian, a small floor), or the expected Hessian, which is positive",
+                "training steps the wrong way in some leaves, or drops them: the Hessian is negative where the loss "
+                "curves "
+                "downwards", "take np.maximum(hessian, a small floor), or the expected Hessian, which is positive",
                 "warning", expected="a positive one",
             )  # fmt: skip
     elif bool(negative.any()) and not bool((true[negative] < 0).all()):
@@ -184,7 +190,8 @@ def _wrong_hessian(trial: Trial, true: Numbers) -> Iterator[Finding]:
         return
     elif bool((hessian >= true - RTOL * np.abs(true).max()).all()) and not _is_off(hessian, true):
         yield trial.finding(
-            "hessian", place, "the Hessian is larger than the second derivative: steps are shorter than Newton's",
+            "hessian", place,
+            "training takes shorter steps than Newton's: the Hessian is larger than the second derivative",
             "this is well where it is meant, as a bound or an expectation, which keeps leaves from running away; else "
             "give the derivative of the gradient",
             "note", expected=true[place],
@@ -193,7 +200,7 @@ def _wrong_hessian(trial: Trial, true: Numbers) -> Iterator[Finding]:
         factor = ratio(hessian, true)
         told = "is not the derivative of the gradient" if factor is None else f"is {factor:.4g} times what it should be"
         yield trial.finding(
-            "hessian", place, f"the Hessian {told}",
+            "hessian", place, f"training takes steps of another size: the Hessian {told}",
             "derive the gradient once more by the raw score; a leaf is minus the gradients' sum over the Hessians'",
             expected=true[place],
         )  # fmt: skip
@@ -205,7 +212,7 @@ def _wrong_sign(trial: Trial, true: Numbers, wrong: Numbers) -> Finding:
     hint = "; raw * (1 - raw) is no p * (1 - p)" if is_close(hessian, raw * (1 - raw)) else ""
     place = int(np.argmax(wrong.reshape(len(raw), -1).any(axis=-1)))
     return trial.finding(
-        "hessian", place, f"the Hessian {told}{hint}",
+        "hessian", place, f"training takes steps the wrong way: the Hessian {told}{hint}",
         "give the second derivative by the raw score, p * (1 - p) for log loss"
         + ", with the sign of what is maximised" * trial.is_maximised,
         expected=true[place],
@@ -247,10 +254,10 @@ def check_weights(trial: Trial) -> Iterator[Finding]:
     if not wrong or (is_ignored and trial.objective.interface is SKLEARN):
         return  # scikit-learn's interface refuses weights itself, or leaves them to the objective
     told = f"the {' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not multiplied by the weights of the rows"
-    why = (told, "multiply both by the weights, and by nothing else", "error")
+    why = (f"training counts rows wrongly: {told}", "multiply both by the weights, and by nothing else", "error")
     if is_ignored:
         repair = "multiply gradient and Hessian by them, where there are any: the framework does not"
-        why = ("weights of rows do not count", repair, "note")
+        why = ("training ignores the weights of rows", repair, "note")
     shown = wrong[0].lower()
     yield weighted.finding(shown, 1, *why, came="{0} with a weight of 2", expected=2 * getattr(trial, shown)[1])
 

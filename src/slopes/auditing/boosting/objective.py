@@ -147,10 +147,10 @@ class Objective:
         """Finding about a call that raises, or gives no derivatives."""
         if not isinstance(error, Unusable):
             kind, _, message = describe(error).partition(": ")
-            return self.raising(batch, f"raises {kind}{when}: {message}", repair)
+            return self.raising(batch, f"training stops with an exception: it raises {kind}{when}: {message}", repair)
         unpack = [] if "result" in error.shown else [self.interface.unpack]
         script = self._script(batch, f"result = {self._call(batch)}", *unpack, f"print({error.shown})")
-        return script.finding(f"{error}{when}", repair, **error.claim)
+        return script.finding(f"training stops with an exception: it {error}{when}", repair, **error.claim)
 
 
 def _is_pair(result: Any) -> bool:

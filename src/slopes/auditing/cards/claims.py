@@ -35,7 +35,7 @@ def claims(subject: Subject) -> Iterator[Finding]:
         refuted = CLAIM_CHECKS[name](subject, claimed)
         if refuted:
             yield subject.script(*_code(subject, refuted.result, np.array(refuted.at))).finding(
-                f"claims {name}={claimed!r}, but {refuted.how}",
+                f"who trains with it relies on a wrong claim: {name}={claimed!r}, but {refuted.how}",
                 "correct the claim, or the function",
                 expected=f"{name}={claimed!r}",
                 shows=lambda results, refutes=refuted.refutes: bool(refutes(results)),
@@ -233,7 +233,8 @@ def _definition(subject: Subject) -> Iterator[Finding]:
         entry = f"[{', '.join(map(str, (0, *index[1:])))}]"
         row = spell(tuple(argument[index[0] : index[0] + 1] for argument in arguments))
         yield subject.script(row, f"{definition_of}{entry}, {body_of}{entry}").finding(
-            f"the definition gives {textbook[index]!s:.22} where the body gives {body[index]!s:.22}",
+            f"training follows another formula than the card shows: the definition gives {textbook[index]!s:.22} where "
+            f"the body gives {body[index]!s:.22}",
             "one of the two is wrong: compare both with the paper",
             came="{0} by the definition",
             expected="{1}, as by the body",
@@ -250,7 +251,8 @@ def minimum(subject: Subject) -> Iterator[Finding]:
     if float(np.nanmin(values)) < least - 1e-12:
         index = peak(-values)
         yield subject.script(spell(subject.at(index, np.float64)), f"np.min({subject.call_of('value')})").finding(
-            f"is {float(values[index])!r}, below the minimum of {least!r}",
+            f"training may end at a senseless prediction: it is {float(values[index])!r}, below the minimum of "
+            f"{least!r}",
             "look at the sign, and at the order of prediction and target",
             expected=f"{least!r} or more",
             shows=lambda came: came < least - 1e-12,
@@ -263,7 +265,8 @@ def minimum(subject: Subject) -> Iterator[Finding]:
         worst = peak(abs(perfect - least))
         entry = f"[{', '.join(map(str, worst))}]"
         yield subject.script(spell(arguments), f"{subject.call_of('value')}{entry}").finding(
-            f"is {float(perfect[worst])!r} at a perfect prediction, not {least!r}",
+            f"training does not end at right predictions: it is {float(perfect[worst])!r} at a perfect prediction, not "
+            f"{least!r}",
             "the loss must be least where prediction and target agree; claim minimum=None if it need not",
             expected=f"{least!r}",
             shows=lambda came: not abs(came - least) <= 1e-12,
@@ -304,7 +307,7 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
     except AttributeError as error:  # another version of the library, or a misspelt name
         few = tuple(x[:1] for x in arguments)
         yield subject.script(*theirs_of(few), attempt(f"libraries.call(f, {library!r}, arguments)"), "came").finding(
-            f"nothing was compared with {library}: {error}",
+            f"training may give another result than with {library}: nothing was compared: {error}",
             "install the version that has it, or correct the name",
             "note",
             shows=lambda came: isinstance(came, AttributeError),
@@ -320,7 +323,8 @@ def _compare_with_peer(subject: Subject, library: str, expression: str) -> Itera
         index = peak(abs(theirs - mine))
         call = subject.call_of("value").replace("arguments[0]", "*arguments")
         yield subject.script(*theirs_of(few), f"{call}, libraries.call(f, {library!r}, arguments)[0]").finding(
-            f"is {float(mine[index])!r} where {library}.{expression} is {float(theirs[index])!r}",
+            f"training gives another result than with {library}: it is {float(mine[index])!r} where "
+            f"{library}.{expression} is {float(theirs[index])!r}",
             "correct the function, or name the peer and its arguments as they are",
             expected="{1}, by " + f"{library}.{expression}".replace("{", "{{").replace("}", "}}"),
             shows=lambda mine, theirs: not libraries.agrees(library, theirs, mine),

@@ -32,6 +32,7 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
                         library = ["import torch"] if kind == "torch" else []
                         lines = spell(arguments), f"result = {subject.call_of(result)}", "result.dtype, result.shape"
                         yield subject.script(*library, *lines).finding(
+                            "training stops with an exception, or computes in another dtype: "
                             f"{result} of a {kind} argument of {dtype} {shape} is {came.dtype} {tuple(came.shape)}, "
                             f"expected {expected} {wanted}",
                             "compute with the primitives alone; do not make arrays of a dtype of your own",
@@ -99,6 +100,7 @@ def inputs_written(subject: Subject) -> Iterator[Finding]:
                 "[np.shares_memory(result, x) for x in arguments], list(map(np.array_equal, arguments, before))",
             )  # fmt: skip
             yield subject.script(*lines).finding(
+                "training goes on with spoiled numbers: "
                 f"{result} {'writes to its argument' if wrote else 'is a view of its argument'}",
                 "build a new array instead of assigning into the argument",
                 came="shared memory: {0}; arguments as before: {1}",
@@ -131,7 +133,7 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
         (came,) = script.printed
         if not _is_refusal(came, f"{card.name}:"):
             yield script.finding(
-                f"{what} {_outcome(came, 'function')}",
+                f"training with wrong shapes is not told what is wrong: {what} {_outcome(came, 'function')}",
                 "leave the arguments to the kind, which compares shapes before the body runs",
                 expected=f"a ValueError that begins with {card.name}",
                 shows=lambda came: not _is_refusal(came, f"{card.name}:"),
@@ -152,7 +154,7 @@ def parameters_refused(subject: Subject) -> Iterator[Finding]:
     for name, parameter in subject.card.parameters.items():
         if parameter.domain is None:
             yield subject.script(f"f.parameters[{name!r}].domain").finding(
-                f"parameter {name} has no domain, so nothing is refused",
+                f"training goes on with senseless numbers: parameter {name} has no domain, so nothing is refused",
                 f"annotate it, as in {name}: Positive = {parameter.default!r} (slopes.domains)",
                 expected="a domain",
                 shows=lambda domain: domain is None,
@@ -164,6 +166,7 @@ def parameters_refused(subject: Subject) -> Iterator[Finding]:
             (came,) = script.printed
             if not _is_refusal(came, name):
                 yield script.finding(
+                    "training with a senseless number is not told what is wrong: "
                     f"{name}={value!r} {_outcome(came, 'parameter')}; the domain is {parameter.domain}",
                     "let the domain's admits() answer False for it",
                     expected=f"a ValueError that names {name}",

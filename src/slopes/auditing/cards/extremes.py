@@ -37,7 +37,8 @@ def limits(subject: Subject) -> Iterator[Finding]:
                 if not np.allclose(came, wanted, rtol=4 * float(np.finfo(dtype).eps), atol=0):
                     lines = [subject.call_of(result)] if reading == "NumPy" else [*subject.by_torch(result), "result"]
                     yield subject.script(spell(arguments), *lines).finding(
-                        f"{np.dtype(dtype).name} {result} by {reading} is {float(came)!r}, the limit is {wanted!r}",
+                        f"training computes wrong numbers at infinite ones: {np.dtype(dtype).name} {result} by "
+                        f"{reading} is {float(came)!r}, the limit is {wanted!r}",
                         "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
                         expected=f"{wanted!r}",
                         shows=lambda came: not np.isclose(float(came), wanted, rtol=1e-6, atol=0),  # noqa: B023
@@ -77,7 +78,8 @@ def no_nan(subject: Subject) -> Iterator[Finding]:
                     of_torch, worst = name.removeprefix("torch "), int(bad.argmax())
                     lines = [subject.call_of(name)] if of_torch == name else [*subject.by_torch(of_torch), "result"]
                     yield subject.script(spell(tuple(x[worst : worst + 1] for x in arguments)), *lines).finding(
-                        f"{np.dtype(dtype).name} {name} is nan ({bad.sum()} of {bad.size} points)",
+                        f"training turns into NaN: {np.dtype(dtype).name} {name} is nan ({bad.sum()} of {bad.size} "
+                        "points)",
                         "look for 0 / 0, inf − inf and 0 · inf, also in the branch that `where` does not take",
                         "note" if name == "torch second" else "error",
                         expected="a number",

@@ -49,7 +49,8 @@ def forward_mode(subject: Subject) -> Iterator[Finding]:
             if not np.allclose(came, slope, **tolerance):
                 index = tuple(np.argwhere(~np.isclose(came, slope, **tolerance))[0].tolist())
                 yield _script(subject, arguments, mode, list(index)).finding(
-                    f"{mode} mode gives {float(came[index])!r} where the slope is {float(slope[index])!r}",
+                    f"training steps in a wrong direction: {mode} mode gives {float(came[index])!r} where the slope is "
+                    f"{float(slope[index])!r}",
                     "let each branch of the body have the slope: no abs and no tie on the way to a smooth result",
                     "note" if isinstance(card, Loss) or first[index] in subject.kinks else "error",
                     expected="{1}",

@@ -43,7 +43,8 @@ def finite(subject: Subject) -> Iterator[Finding]:
                 told = True
                 index = peak(bad)
                 yield subject.compare(result, index, dtype).finding(
-                    f"{_spell(dtype)} {result} is {float(came[index])!r} where exact is {_digits(exact[index])} "
+                    f"training turns into NaN: {_spell(dtype)} {result} is {float(came[index])!r} where exact is "
+                    f"{_digits(exact[index])} "
                     f"({int(bad.sum())} of {bad.size} points)",
                     "write it so that no intermediate result overflows, such as exp of −|x| alone",
                     expected="{1}",
@@ -64,7 +65,8 @@ def _specials(subject: Subject) -> Iterator[Finding]:
             came = float(subject.call(result, (x,)))
             if not _is_limit(came, wanted):
                 yield subject.script(f"f{'' if result == 'value' else '.slope'}(float('{x}'))").finding(
-                    f"{result} at {x} is {came}, the limit is {wanted}",
+                    f"training computes wrong numbers at infinite ones: {result} at {x} is {came}, the limit is "
+                    f"{wanted}",
                     "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
                     expected=f"{wanted}",
                     shows=lambda came, wanted=wanted: not _is_limit(came, wanted),
@@ -93,9 +95,9 @@ def _precision(subject: Subject, result: str) -> Iterator[Finding]:
             told = True
             index = peak(excess)
             yield subject.compare(result, index, dtype).finding(
-                f"{_spell(dtype)} {result} is {float(came[index])!r}, exact is {_digits(exact[index])}: off by "
-                f"{errors[index]:.3g} units in the last place, {allowed[index]:.3g} are allowed "
-                f"({int((excess > 0).sum())} of {excess.size} points)",
+                f"training computes with wrong digits: {_spell(dtype)} {result} is {float(came[index])!r}, exact is "
+                f"{_digits(exact[index])}: off by {errors[index]:.3g} units in the last place, {allowed[index]:.3g} "
+                f"are allowed ({int((excess > 0).sum())} of {excess.size} points)",
                 "look for a difference of nearly equal numbers, and use the primitive that avoids it "
                 "(expm1, log1p, ndtr, softplus, log_softmax)",
                 expected="{1}",
@@ -152,7 +154,8 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
         entry = f"[{', '.join(map(str, (0, *index[1:])))}]" if subject.card.rowwise else ""
         both = ", ".join(subject.exact_of(result) + entry for result in ("slope", "difference"))
         yield subject.script(spell(subject.at(index, np.float64)), both).finding(
-            f"the derivative is {_digits(slopes[index])} where the body's slope is {_digits(expected[index])} "
+            f"training steps in a wrong direction: the derivative is {_digits(slopes[index])} where the body's slope "
+            f"is {_digits(expected[index])} "
             f"({int((off > 1e-9).sum())} of {off.size} points)",
             "derive the body again, or drop the derivative and let autograd find it",
             expected="{1}",
@@ -196,7 +199,7 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
         measuring = "from slopes.truth.measuring import Failure, measure_densely"
         failures = "[x.message for x in measure_densely(f) if isinstance(x, Failure)]"
         yield subject.script(measuring, failures).finding(
-            f"{failure.what} raised {failure.message}",
+            f"training stops with an exception: {failure.what} raised {failure.message}",
             "let body and definition give numbers over the whole range; leave a definition out that cannot",
             shows=bool,
         )
@@ -218,8 +221,8 @@ def _far_off(subject: Subject, figure: Figure) -> Finding:
     truth = "definition" if figure.result == "value" else "definition_slope"
     exact = f"slopes.exact(f, {DIGITS}).{truth}{call_text[call_text.index('(') :]}"
     return subject.script(*settings, arguments, f"{call}.item(), {exact}").finding(
-        f"{figure.dtype} {figure.result} by {figure.reading} is {figure.came}, exact is {figure.exact}: off by "
-        f"{figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
+        f"training computes with wrong digits: {figure.dtype} {figure.result} by {figure.reading} is {figure.came}, "
+        f"exact is {figure.exact}: off by {figure.worst:.3g} units in the last place, {subject.ulps:g} are allowed",
         "look for a difference of nearly equal numbers, and for parameters at which a shorter form does not hold",
         "note" if figure.worst <= MUCH else "error",  # a few units do a training no harm
         expected="{1}",
@@ -265,7 +268,7 @@ def _differs(subject: Subject, result: str, dtype: Any, how: str, index: tuple[i
     entry = ".shape" if index is None else f"[{', '.join(map(str, (0, *index[1:])))}]" if subject.card.rowwise else ""
     lines = spell(row), *subject.by_torch(result), f"result{entry}, {subject.call_of(result)}{entry}"
     return subject.script(*lines).finding(
-        f"{_spell(dtype)} {result} {how}",
+        f"training in torch computes other numbers than NumPy: {_spell(dtype)} {result} {how}",
         "write the body in slopes.ops alone, without a branch on the type of its argument",
         came="{0} in torch",
         expected="{1}, as in NumPy",

@@ -23,7 +23,8 @@ def check_gradients(
     if not bool(torch.isfinite(value).all()) or not bool(torch.isfinite(gradient).all()):
         what = "gradient" if bool(torch.isfinite(value).all()) else "loss"
         yield finding(
-            subject, arguments, f"the {what} of the batch is not finite, and its tensors are",
+            subject, arguments,
+            f"training turns into NaN at this batch: its {what} is not finite, and its tensors are",
             (*lines, f"result, {first}.grad"), "look at what the audit says of extreme_inputs and zeros_and_edges",
             grad=0, came="a loss of {0} with a gradient of {1}", expected="finite numbers",
             shows=lambda value, gradient: is_lost(value) or is_lost(gradient),
@@ -41,7 +42,7 @@ def check_gradients(
     )
     if zero > 0.5:
         yield finding(
-            subject, arguments, f"the gradient is 0 at {zero:.0%} of the predictions",
+            subject, arguments, f"training learns nothing from {zero:.0%} of the predictions: their gradient is 0",
             (*lines, f"({first}.grad == 0){rows}.double().mean()"),
             "look for a clamp, a rounding or a margin that all have passed, and at the scale of the predictions",
             severity="warning" if zero == 1 else "note", grad=0, came="0 at {0:.0%}", expected="most predictions learn",
@@ -69,7 +70,8 @@ def _terms(subject: Subject, arguments: Arguments, facts: list[str]) -> Iterator
     least = min(norms, key=lambda name: norms[name])
     if len(norms) > 1 and norms[least] < 0.01 * total:
         yield finding(
-            with_terms(subject), arguments, f"the term {least} has {norms[least] / total:.2%} of the gradient",
+            with_terms(subject), arguments,
+            f"training all but ignores the term {least}: it has {norms[least] / total:.2%} of the gradient",
             (*norm_by(subject), f"{norm_of(subject, least)}, {' + '.join(norm_of(subject, name) for name in norms)}"),
             "weigh the terms by what they are to do, or sum and average them over the same axes",
             severity="note" if norms[least] else "warning", grad=0, came="{0:.4g} of {1:.4g}",
@@ -101,7 +103,7 @@ def _parameters(
         ]  # fmt: skip
         given = {**subject.given, "model": model, "inputs": prediction.inputs, **dict(targets)}
         yield Script(lines, given).finding(
-            f"the gradient by {broken[0]} is not finite, although the gradient by the predictions is",
+            f"training turns into NaN: the gradient by {broken[0]} is not finite, although that by the predictions is",
             "look inside the model, at roots, logs and divisions", expected="finite numbers",
             shows=is_lost,
         )  # fmt: skip

@@ -36,7 +36,8 @@ class ModelError(Exception):
     def finding(self) -> Finding:
         lines = "# model is the one that was audited; inputs are the batch's", attempt(self.call), "print(came)"
         return Script(lines, {"model": self.model, "inputs": self.inputs}).finding(
-            f"the model raises {self}", "call the model on this batch alone: give it the inputs that its training gives"
+            f"training stops with an exception: the model raises {self}",
+            "call the model on this batch alone: give it the inputs that its training gives",
         )
 
 

@@ -28,18 +28,37 @@ def _uneven(low: Tensor, high: Tensor, sums: Tensor) -> bool:
 SUMS = "{0}.sum({1})"
 #: due space, sums over a row as code, test of the least and largest prediction and the sums, message, repair
 Rule = tuple[str, str, Callable[..., bool], str, str]
+SLOW = "training is slow and never gets the loss near 0"
 RULES: tuple[Rule, ...] = (
-    ("is_logit", SUMS, _in_unit, "{0} is probabilities, whose rows sum to 1, where logits are due: the softmax is "
-     "taken twice", "take the softmax out of the model, or keep it for evaluation alone"),
-    ("is_logit", "", _in_unit, "every entry of {0} lies in [{1:.3g}, {2:.3g}] where logits are due: is a sigmoid taken "
-     "twice?", "take the sigmoid (or ReLU) out of the model's end: the loss takes it itself"),
-    ("is_log_probability", SUMS, _in_unit, "{0} is probabilities where log-probabilities are due",
-     "take log_softmax instead of softmax"),
-    ("is_log_probability", "{0}.exp().sum({1})", _uneven, "the rows of {0} are no log-probabilities: their "
-     "exponentials do not sum to 1", "take log_softmax of the logits first"),
-    ("is_probability", "", _outside, "{0} lies in [{1:.3g}, {2:.3g}] where probabilities are due",
-     "take the sigmoid or softmax first, or better a loss of logits"),
-    ("is_probability", SUMS, _uneven, "the rows of {0} do not sum to 1", "take the softmax over the classes' axis"),
+    (
+        "is_logit", SUMS, _in_unit,
+        f"{SLOW}: {{0}} is probabilities, whose rows sum to 1, where logits are due: the softmax is taken twice",
+        "take the softmax out of the model, or keep it for evaluation alone",
+    ),
+    (
+        "is_logit", "", _in_unit,
+        f"{SLOW}: every entry of {{0}} lies in [{{1:.3g}}, {{2:.3g}}] where logits are due: is a sigmoid taken twice?",
+        "take the sigmoid (or ReLU) out of the model's end: the loss takes it itself",
+    ),
+    (
+        "is_log_probability", SUMS, _in_unit,
+        "training hardly learns from wrong predictions: {0} is probabilities where log-probabilities are due",
+        "take log_softmax instead of softmax",
+    ),
+    (
+        "is_log_probability", "{0}.exp().sum({1})", _uneven,
+        "training never ends: the rows of {0} are no log-probabilities, as their exponentials do not sum to 1",
+        "take log_softmax of the logits first",
+    ),
+    (
+        "is_probability", "", _outside,
+        "training turns into NaN or raises: {0} lies in [{1:.3g}, {2:.3g}] where probabilities are due",
+        "take the sigmoid or softmax first, or better a loss of logits",
+    ),
+    (
+        "is_probability", SUMS, _uneven, "training never ends: the rows of {0} do not sum to 1",
+        "take the softmax over the classes' axis",
+    ),
 )  # fmt: skip
 
 

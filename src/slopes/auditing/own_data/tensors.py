@@ -28,7 +28,9 @@ def check_finite(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
         small = tuple(y if rows is None or len(y) != len(x) else y[rows] for y in arguments)
         where = "" if rows is None else f", first in row {int(rows[0])}"
         yield finding(
-            subject, small, f"{int(bad.sum())} of {x.numel()} entries of {name} are NaN or infinite{where}", name,
+            subject, small,
+            f"training turns into NaN: {int(bad.sum())} of {x.numel()} entries of {name} are NaN or "
+            f"infinite{where}", name,
             "look at the model from its first layer on, and at its inputs" if not place
             else "find them where the data is loaded; a mask must choose before the loss, as NaN * 0 is NaN",
             severity="warning" if place else "error", expected="finite numbers", shows=is_lost,
@@ -45,7 +47,7 @@ def check_shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
         subject(*arguments)
     except SubjectError as error:
         yield finding(
-            subject, arguments, f"raises for {shapes}: {error.cause}",
+            subject, arguments, f"training stops at this batch: it raises for {shapes}: {error.cause}",
             (attempt(subject.call), "came"),
             "bring predictions and targets into the shapes and types that the loss takes", came="{0}",
         )  # fmt: skip
@@ -59,7 +61,8 @@ def check_shapes(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
     if made == tuple(prediction.shape) and prediction.ndim == target.ndim:
         return  # a target for a whole row, perhaps
     yield finding(
-        subject, arguments, f"{shapes} are broadcast to {made}: each prediction meets the targets of others",
+        subject, arguments,
+        f"training compares predictions with targets of other samples: {shapes} are broadcast to {made}",
         f"torch.broadcast_shapes({subject.form.names[0]}.shape, {subject.form.names[1]}.shape), "
         f"{subject.form.names[0]}.shape",
         "squeeze the prediction's last axis, or unsqueeze the target's: target.unsqueeze(-1)",
@@ -97,7 +100,8 @@ def _labels_outside(subject: Subject, arguments: Arguments) -> Finding | None:
     rows = torch.isin(target, outside).reshape(len(target), -1).any(dim=-1) if target.ndim else ...
     return finding(
         subject, (prediction[rows], target[rows]),
-        "labels start at 1" if first else f"the label {int(outside[0])} is none of {classes} classes",
+        "training raises, or learns wrong classes: "
+        + ("labels start at 1" if first else f"the label {int(outside[0])} is none of {classes} classes"),
         f"{subject.form.names[1]}.unique()",
         "subtract 1: classes are counted from 0" if first
         else f"give the model as many outputs as there are classes, or mark what is to be ignored ({int(outside[0])})",
@@ -122,7 +126,9 @@ def _two_values(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
     if space.is_yes_or_no and (float(values.min()) < 0 or float(values.max()) > 1):
         signs = seen <= SIGNS
         yield finding(
-            subject, arguments, f"{name} is {'-1 and 1' if signs else f'in [{values.min():g}, {values.max():g}]'}",
+            subject, arguments,
+            f"training learns wrong targets: {name} is "
+            + ("-1 and 1" if signs else f"in [{values.min():g}, {values.max():g}]"),
             f"{name}.unique()",
             "write (target + 1) / 2" if signs else "divide by the largest, or write (target > 0).to(prediction.dtype)",
             severity=sort, expected="0 and 1, or chances between",
@@ -130,13 +136,15 @@ def _two_values(subject: Subject, arguments: Arguments) -> Iterator[Finding]:
         )  # fmt: skip
     elif space.is_sign and seen == ZERO_ONE:
         yield finding(
-            subject, arguments, f"{name} is 0 and 1 where the loss reads signs: a target of 0 says nothing",
+            subject, arguments,
+            f"training learns nothing from targets of 0: {name} is 0 and 1 where the loss reads signs",
             f"{name}.unique()",
             "write 2 * target - 1", severity=sort, expected="-1 and 1", shows=lambda seen: 0 in seen,
         )  # fmt: skip
     elif len(seen) == 1 and target.numel() >= ENOUGH:
         yield finding(
-            subject, arguments, f"every entry of {name} is {seen.pop():g}", f"{name}.unique()",
+            subject, arguments, f"training sees one answer alone: every entry of {name} is {seen.pop():g}",
+            f"{name}.unique()",
             "look whether the data is sorted by class, and shuffle it", severity="note",
             shows=lambda seen: len(seen) == 1,
         )  # fmt: skip
@@ -149,14 +157,16 @@ def _label_counts(subject: Subject, arguments: Arguments, classes: int) -> Itera
     missing = sorted(set(range(classes)) - set(seen.tolist()))
     if len(seen) == 1 and len(counted) >= ENOUGH:
         yield finding(
-            subject, arguments, f"every label of the batch is {int(seen[0])}", f"{name}.unique()",
+            subject, arguments, f"training sees one class alone: every label of the batch is {int(seen[0])}",
+            f"{name}.unique()",
             "look whether the data is sorted by class, and shuffle it",
             severity="warning" if classes > 2 and target.ndim == 1 else "note",
             came="the label {0} alone", expected=f"labels of {classes} classes", shows=lambda seen: len(seen) == 1,
         )  # fmt: skip
     elif missing and len(counted) >= 20 * classes:
         yield finding(
-            subject, arguments, f"class {missing[0]} never comes in {len(counted)} labels", f"{name}.unique()",
+            subject, arguments,
+            f"training never sees class {missing[0]}: it is none of {len(counted)} labels", f"{name}.unique()",
             "count labels from 0, and give the model no more outputs than there are classes",
             severity="note", came="the labels {0}", expected=f"all of {classes} classes",
             shows=lambda seen: missing[0] not in seen,

@@ -70,11 +70,13 @@ def _audit_guess(case: Case, options: dict[str, Any]) -> tuple[Report | None, st
     if case.obstacle:
         return None, case.obstacle
     if case.unreadable:
-        return unusable(case.subject, f"its file cannot be read: {case.unreadable}", RUN_FILE), ""
+        return unusable(
+            case.subject, f"training cannot start: its file cannot be read: {case.unreadable}", RUN_FILE
+        ), ""
     try:
         report = auditing.audit(case.subject, **options)
     except ImportError as error:
-        return unusable(case.subject, f"its file does not run: {error}", RUN_FILE), ""
+        return unusable(case.subject, f"training cannot start: its file does not run: {error}", RUN_FILE), ""
     except (TypeError, AttributeError) as error:  # a class that takes arguments, a name that is deleted
         return None, str(error).removeprefix("audit: ")
     return (None, report.findings[0].message) if report.is_refused else (report, "")
