@@ -275,11 +275,11 @@ def results(tmp_path_factory):
 
 def test_each_subject_ends_in_a_line(results):
     assert {name: survey.formats.summary(result) for name, result in results.items()} == {
-        "hanging_loss": "1 error: gives no answer within 1 s when it was first called, at planted.py, line 13 in hanging_loss",
-        "broken.py": "1 error: its file cannot be read: SyntaxError: invalid syntax",
+        "hanging_loss": "1 error: training hangs: it gives no answer within 1 s when it was first called, at planted.py, line 13 in hanging_loss",
+        "broken.py": "1 error: training cannot start: its file cannot be read: SyntaxError: invalid syntax",
         "good_loss": "ok, 1 note",
         "elu": "1 error: extreme_inputs",
-        "dying_loss": "1 error: ends its process with status 3 when it was first called",
+        "dying_loss": "1 error: training dies: it ends its process with status 3 when it was first called",
     }
 
 
@@ -325,7 +325,7 @@ def test_a_file_that_does_not_run_is_an_error(monkeypatch):
 
     (lost,) = audited(monkeypatch, [case()], audit)
     assert survey.formats.summary(lost) == (
-        "1 error: its file does not run: losses.py, line 1: ModuleNotFoundError: No module named 'missing'"
+        "1 error: training cannot start: its file does not run: losses.py, line 1: ModuleNotFoundError: No module named 'missing'"
     )
     assert lost.is_lost
     with pytest.raises(ImportError, match="No module named 'missing'"):
