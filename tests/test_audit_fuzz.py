@@ -420,7 +420,7 @@ def test_one_that_is_too_slow_to_be_found_out_is_told():
         raise ValueError("not these")
 
     (finding,) = audited(slow, time_limit=0.2).findings
-    assert finding.message == "takes more than 0.2 s until it is found out how to call it"
+    assert finding.message == "training is very slow: it takes more than 0.2 s until it is found out how to call it"
 
 
 def test_one_that_raises_once_is_told_without_evidence():
@@ -430,7 +430,7 @@ def test_one_that_raises_once_is_told_without_evidence():
         return (prediction.sum() - target.sum()).abs()
 
     (finding,) = audited(loss).findings
-    assert finding.message == "raises ValueError: not yet in one call and not in the next"
+    assert finding.message == "training stops at some calls: it raises ValueError: not yet in one call and not in the next"
 
 
 # ----------------------------------------------------------------------------------------------- random subjects
