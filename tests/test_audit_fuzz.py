@@ -430,7 +430,9 @@ def test_one_that_raises_once_is_told_without_evidence():
         return (prediction.sum() - target.sum()).abs()
 
     (finding,) = audited(loss).findings
-    assert finding.message == "training stops at some calls: it raises ValueError: not yet in one call and not in the next"
+    assert (
+        finding.message == "training stops at some calls: it raises ValueError: not yet in one call and not in the next"
+    )
 
 
 # ----------------------------------------------------------------------------------------------- random subjects

@@ -27,22 +27,29 @@ def constructor_arguments(thing: Any) -> dict[str, Any] | None:
     They are read from attributes of the same names, or else from partial functions and modules that the instance
     holds. An attribute that was set after construction is no argument: the equal would differ inside.
     """
+    try:
+        candidates = _candidates(thing)
+        return next(
+            (arguments for arguments in candidates if state(made(type(thing), arguments)) == state(thing)), None
+        )
+    except Exception:  # an object whose own code raises where one looks at it
+        return None
+
+
+def _candidates(thing: Any) -> Iterator[dict[str, Any]]:
+    """Yield arguments that may be the constructor's."""
     kind = type(thing)
     parameters = _parameters(kind)
     if parameters is None or kind.__module__ == "builtins" or any(p.kind is p.POSITIONAL_ONLY for p in parameters):
-        return None
+        return
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     inside = dict(_values_inside(thing))
     by_attributes = {p.name: getattr(thing, p.name, p.default) for p in named}
     by_parts = {p.name: getattr(thing, p.name, inside.get(p.name, p.default)) for p in named}
     defaults = {p.name: by_attributes[p.name] if p.default is p.empty else p.default for p in named}
     for arguments in (by_attributes, by_parts, defaults):
-        if any(value is inspect.Parameter.empty for value in arguments.values()):
-            continue
-        twin = made(kind, arguments)
-        if twin is not None and state(twin) == state(thing):
-            return arguments
-    return None
+        if not any(value is inspect.Parameter.empty for value in arguments.values()):
+            yield arguments
 
 
 def _parameters(kind: type) -> list[inspect.Parameter] | None:
