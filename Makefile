@@ -9,7 +9,7 @@ INSTALL = -m pip install --quiet --disable-pip-version-check
 # So that each of pytest's processes need not rewrite all assertions anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo docs test tests test-exhaustive test-oldest test-newest test-numpy test-packages test-all lint bench constraints clean
+.PHONY: demo docs test tests test-exhaustive test-oldest test-newest test-numpy test-packages test-site test-all lint bench constraints site clean
 
 demo: $(VENV)/.demo
 	$(BIN)/slopes compare
@@ -39,6 +39,14 @@ docs: $(VENV)/.dev
 	$(BIN)/python tools/make_stub.py
 	$(BIN)/python tools/make_docs.py
 	$(BIN)/python tools/conventions.py
+
+# The website, in the folder `site`: warnings of Sphinx, and links that lead nowhere, are errors.
+site: .venv-site/.site
+	.venv-site/bin/python -m website
+
+# The site in a browser, from its folder.
+test-site: site
+	.venv-site/bin/python -m pytest -m site tests/test_website.py
 
 # On an otherwise idle machine: two threads that wait for each other are slow beside anything else.
 bench: $(VENV)/.dev
@@ -109,12 +117,16 @@ test-all: test test-numpy test-oldest test-newest
 	$*/bin/python $(INSTALL) --editable '.[torch,audit]' pytest pytest-xdist --requirement tests/packages.txt
 	touch $@
 
+%/.site: %/.made pyproject.toml constraints.txt
+	$*/bin/python $(INSTALL) --constraint constraints.txt --editable '.[all,test,docs]' selenium
+	touch $@
+
 # The versions of a fresh environment, as the tests then run with them.
 constraints:
 	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(INSTALL) torch==2.13.0 --editable '.[dev]'
+	$(BIN)/python $(INSTALL) torch==2.13.0 --editable '.[dev,docs]'
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 	touch $(VENV)/.made $(VENV)/.dev $(VENV)/.demo
 
 clean:
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* site .mypy_cache .pytest_cache .ruff_cache

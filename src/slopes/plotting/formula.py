@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sympy import Integer
 from sympy.printing.mathml import MathMLPresentationPrinter
 from sympy.printing.str import StrPrinter
 
@@ -19,7 +20,12 @@ def text(card: Card) -> str:
 
 
 def mathml(card: Card) -> str:
-    inner = _MathML().doprint(card.formula)
+    return print_mathml(card.formula)
+
+
+def print_mathml(expression: Any) -> str:
+    whole = expression.replace(lambda e: e.is_Float and float(e).is_integer(), Integer)  # 1.0 is 1
+    inner = _MathML().doprint(whole)
     for printed, fine in ((r"\hat{y}", "ŷ"), ("<mo>-</mo>", "<mo>−</mo>"), ("&ExponentialE;", "e"), ("delta_j", "ΔJ")):
         inner = inner.replace(printed, fine)
     return f'<math display="block">{inner}</math>'
@@ -85,6 +91,16 @@ class _MathML(MathMLPresentationPrinter):  # type: ignore[misc]
             row.appendChild(self._print(condition))
         return row
 
+    def _print_Function(self, e: Any) -> Any:
+        name = NORMAL.get(type(e).__name__)
+        if name is None:
+            return super()._print_Function(e)
+        row, letter = self.dom.createElement("mrow"), self.dom.createElement("mi")
+        letter.appendChild(self.dom.createTextNode(name))
+        row.appendChild(letter)
+        row.appendChild(self._print(e.args))
+        return row
+
     def _print_Symbol(self, sym: Any, style: str = "plain") -> Any:
         if "_" not in sym.name:
             return super()._print_Symbol(sym, style)
@@ -97,6 +113,7 @@ FINE = {
     r"\hat{y}": "ŷ", "Delta_J": "ΔJ", "[i]": "ᵢ", "[j]": "ⱼ", "**2": "²", "**3": "³", "**": "^", "*": "·", "-": "−",
     ">=": "≥", "<=": "≤",
 }  # fmt: skip
+NORMAL = {"Phi": "Φ", "phi": "φ"}  #: distribution and density of the standard normal; SymPy writes phi for both
 GREEK = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "theta": "θ", "kappa": "κ",
     "lambda": "λ", "lambd": "λ", "mu": "μ", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "omega": "ω",

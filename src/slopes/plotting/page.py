@@ -52,11 +52,11 @@ def section(fact: dict[str, Any], alone: bool = True) -> str:
     return (
         f"<section>{heading}<p>{html.escape(fact['summary'])}</p>"
         f'<p><code>{html.escape(fact["signature"])}</code></p><div class="formula">{shown}</div>{source}'
-        f"{table([(html.escape(label), _linked(words)) for label, words in rows(fact)], labelled=True)}</section>"
+        f"{table([(html.escape(label), linked(words)) for label, words in rows(fact)], labelled=True)}</section>"
     )
 
 
-def _linked(words: str) -> str:
+def linked(words: str) -> str:
     """HTML with arXiv, DOI and web addresses as links."""
     homes = {"arXiv:": "https://arxiv.org/abs/", "doi:": "https://doi.org/"}
 

@@ -1,0 +1,186 @@
+"""The built website in a browser, opened from its folder; `make test-site` builds it first."""
+
+import pathlib
+import sys
+
+import pytest
+
+pytest.importorskip("selenium")
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "comparing"))
+
+from chromium import Browser, needs_chromium
+
+SITE = pathlib.Path(__file__).parent.parent / "site"
+pytestmark = [pytest.mark.site, needs_chromium]
+
+PAGES = [
+    "index", "start", "lesson", "lesson.zh", "accuracy", "conventions", "audit/index", "functions/index",
+    "families/activations", "functions/gelu", "functions/relu", "functions/softmax", "functions/swiglu",
+    "functions/huber", "functions/cross_entropy", "functions/gaussian_nll", "functions/supcon", "functions/barron_general",
+    "playground", "training", "search",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    opened = Browser()
+    yield opened
+    opened.driver.quit()
+
+
+@pytest.fixture(scope="module")
+def browser_without_scripts():
+    opened = Browser(scripts=False)
+    yield opened
+    opened.driver.quit()
+
+
+def address(page):
+    return SITE / f"{page}.html"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_without_errors_or_the_network(browser, page):
+    browser.open(address(page))
+    assert [entry["message"] for entry in browser.driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert {request.partition(":")[0] for request in browser.requests()} <= {"file", "data"}
+
+
+@pytest.mark.parametrize("width", [360, 800, 1400])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_not_wider_than_its_window(browser, page, width):
+    browser.open(address(page), width=width)
+    assert browser.run_when_drawn("return document.documentElement.scrollWidth") <= width
+
+
+def test_pages_are_light():
+    for path in SITE.rglob("*.html"):
+        assert path.stat().st_size < 300_000, path.name
+
+
+def test_every_function_has_a_page_with_a_picture():
+    from slopes.catalogue import CARDS
+
+    for card in set(CARDS.values()):
+        text = address(f"functions/{card.name}").read_text()
+        assert card.name in text
+        assert ('<svg class="curve"' in text) == (card.family != "loss" or not card.kind.coupled)
+
+
+def test_a_curve_is_seen_without_scripts(browser_without_scripts):
+    browser_without_scripts.open(address("functions/gelu"))
+    (picture,) = browser_without_scripts.seen("figure.curve svg.curve")
+    assert len(browser_without_scripts.all("path.value", picture)) == 1
+
+
+def test_the_cursor_and_the_arrow_keys_tell_numbers(browser):
+    import slopes
+
+    browser.open(address("functions/gelu"))
+    browser.run("document.querySelector('svg.curve').focus()")
+    told = browser.run("return document.querySelector('.readout').textContent")
+    assert told == "x = 0; value 0, slope 0.5"
+    for _ in range(5):
+        browser.tell("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", code="ArrowRight")
+    told = browser.run("return document.querySelector('.readout').textContent")
+    value, slope = slopes.gelu(0.2), slopes.gelu.slope(0.2)
+    assert told == f"x = 0.2; value {value:.6g}, slope {slope:.6g}"
+
+
+def test_a_slider_changes_the_curve(browser):
+    browser.open(address("functions/elu"))
+    path = "return document.querySelector('svg.curve path.value').getAttribute('d')"
+    before = browser.run_when_drawn(path)
+    script = "const s = document.querySelector('input[type=range]'); s.value = 3; s.dispatchEvent(new Event('input'))"
+    browser.run(script)
+    assert browser.run(path) != before
+    assert browser.run("return document.querySelector('label.slider output').textContent") == "3"
+
+
+def test_the_plot_can_be_dragged_and_zoomed(browser):
+    browser.open(address("functions/gelu"))
+    first = "return document.querySelector('svg.curve text').textContent"
+    before = browser.run_when_drawn(first)
+    box = browser.run("const b = document.querySelector('svg.curve').getBoundingClientRect(); return [b.x, b.y]")
+    x, y = box[0] + 200, box[1] + 100
+    for kind, at in (("mousePressed", x), ("mouseMoved", x + 150), ("mouseReleased", x + 150)):
+        browser.tell("Input.dispatchMouseEvent", type=kind, x=at, y=y, button="left", buttons=1, clickCount=1)
+    moved = browser.run(first)
+    assert moved != before
+    browser.run("[...document.querySelectorAll('.controls button')].find((b) => b.textContent === 'Reset').click()")
+    assert browser.run(first) == before
+
+
+def test_the_playground_shows_the_view_of_an_address(browser):
+    page = address("playground")
+    browser.open(page)
+    browser.driver.get(f"{page.as_uri()}#f=elu(alpha=2);tanh&x=-2,2")
+    browser.driver.refresh()
+    assert browser.run_when_drawn("return document.querySelectorAll('#playground .sets fieldset').length") == 2
+    assert "elu(alpha=2);tanh" in browser.run("return location.hash")
+    browser.run(
+        "const s = document.querySelector('#playground select'); s.value = 'mse'; s.dispatchEvent(new Event('change'))"
+    )
+    assert browser.run("return location.hash").startswith("#f=elu(alpha=2);tanh;mse&")
+
+
+def test_the_playground_maps_a_single_loss(browser):
+    browser.open(address("playground"))
+    browser.driver.get(f"{address('playground').as_uri()}#f=huber")
+    browser.driver.refresh()
+    assert browser.run_when_drawn("return !document.querySelector('figure.map').hidden")
+    pixels = "const c = document.querySelector('figure.map canvas'); return [...c.getContext('2d').getImageData(%s, 1, 1).data]"
+    on_the_diagonal, off = browser.run(pixels % "40, 119"), browser.run(pixels % "40, 10")
+    assert sum(off[:3]) > sum(on_the_diagonal[:3]) + 200
+
+
+def test_a_network_trains_in_the_page(browser):
+    browser.open(address("training"))
+    steps = "return document.querySelector('.trainer output').textContent"
+    assert browser.run_when_drawn(steps).startswith("Step 0: loss 0.")
+    button = "[...document.querySelectorAll('.trainer button')].find((b) => b.textContent === '%s').click()"
+    browser.run(button % "Train")
+    browser.wait(lambda: int(browser.run(steps).split()[1].rstrip(":")) > 150)
+    browser.run(button % "Pause")
+    assert int(browser.run(steps).rpartition(", ")[2].split()[0]) > 90
+    assert len(browser.all(".trainer tbody tr")) == 4
+
+
+def test_search_finds_a_function(browser):
+    browser.driver.get(f"{address('search').as_uri()}?q=huber")
+    browser.wait(lambda: browser.all("#search-results li a"))
+    assert any("huber" in link.get_attribute("href") for link in browser.all("#search-results li a"))
+
+
+CONTRAST = """
+const light = ([r, g, b]) => [r, g, b].map((c) => ((c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, c, k) => sum + c * [0.2126, 0.7152, 0.0722][k], 0)
+const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true })
+const rgba = (text) => {
+  canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1)
+  return [...canvas.getImageData(0, 0, 1, 1).data]
+}
+const ground = (node) => {
+  for (; node; node = node.parentElement) { const c = rgba(getComputedStyle(node).backgroundColor); if (c[3] > 250) return c }
+  return [255, 255, 255]
+}
+const faults = []
+for (const node of document.querySelectorAll("article *")) {
+  const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim())
+  if (!own || !node.checkVisibility() || node.closest("noscript")) continue
+  const style = getComputedStyle(node), colour = rgba(node.namespaceURI.endsWith("svg") ? style.fill : style.color)
+  const [a, b] = [light(colour), light(ground(node))], ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+  if (ratio < 4.5) faults.push(`${node.tagName} ${node.textContent.trim().slice(0, 30)}: ${ratio.toFixed(2)}`)
+}
+return faults
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "page", ["index", "functions/gelu", "functions/index", "families/activations", "playground", "training"]
+)
+def test_text_has_the_contrast_of_level_aa(browser, page, scheme):
+    browser.open(address(page), scheme=scheme)
+    assert browser.run_when_drawn(CONTRAST) == []

@@ -1,0 +1,60 @@
+"""Settings of Sphinx for the website."""
+
+from typing import Any
+
+import slopes
+from website.documents import home
+
+project, author = "slopes", "The slopes authors"
+project_copyright = "The slopes authors, MIT licence"
+version = release = slopes.__version__
+
+extensions = ["myst_parser", "website.mathml"]
+source_suffix = {".md": "markdown"}
+nitpicky = True
+suppress_warnings = ["misc.highlighting_failure"]  # of an ellipsis in Python
+myst_enable_extensions = ["attrs_block", "attrs_inline", "dollarmath"]
+myst_heading_anchors = 4
+html_math_renderer = "mathml"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "slopes"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = html_copy_source = html_show_sphinx = False
+html_use_index = False
+html_theme_options = {
+    "github_url": home(),
+    "header_links_before_dropdown": 7,
+    "navbar_align": "left",
+    "navigation_with_keys": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": True,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_context = {"default_mode": "auto"}
+#: pages without a menu on the left
+html_sidebars: dict[str, list[str]] = {
+    name: [] for name in ("index", "lesson", "lesson.zh", "start", "changelog", "playground", "training")
+}
+
+#: scripts of pages whose name starts so
+SCRIPTS = {
+    "functions/": ("slopes.js", "plot.js"),
+    "playground": ("slopes.js", "plot.js", "playground.js"),
+    "training": ("slopes.js", "plot.js", "network.js", "train.js"),
+}
+LANGUAGES = {"lesson.zh": "zh-CN"}
+
+
+def _prepare_page(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Give the page its language, and the scripts of a curve to a page with one."""
+    context["language"] = LANGUAGES.get(pagename, "en")
+    for script in next((scripts for start, scripts in SCRIPTS.items() if pagename.startswith(start)), ()):
+        app.add_js_file(script, loading_method="defer")
+
+
+def setup(app: Any) -> None:
+    """Prepare each page before it is written."""
+    app.connect("html-page-context", _prepare_page)

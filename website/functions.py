@@ -1,0 +1,189 @@
+"""A page for each function, and one for each family of functions, from the cards."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from typing import Any
+
+import jinja2
+import numpy as np
+
+import slopes
+from slopes.card import Activation, Card, Loss, Map
+from slopes.catalogue import CARDS
+from slopes.plotting import facts
+from slopes.plotting.page import linked
+from slopes.plotting.samples import Curve, curve
+from website import drawing, examples, tables
+from website.properties import find_properties
+from website.tools import load
+
+FOLDER = pathlib.Path(__file__).with_name("templates")
+NEAREST = 4  #: how many functions a page names as its nearest
+READABLE = 12_000  #: characters of a formula's MathML
+
+
+def cards() -> list[Card]:
+    """Return the cards of the catalogue, each once."""
+    return list(dict.fromkeys(CARDS.values()))
+
+
+def families() -> dict[str, list[Card]]:
+    """Return the cards of each family; raise KeyError for a module without a row in tools/make_docs.py."""
+    row_of = {module: row for row, modules in load("make_docs").ROWS.items() for module in modules.split()}
+    found: dict[str, list[Card]] = {row: [] for row in row_of.values()}
+    for card in cards():
+        found[row_of[card.body.__module__.rpartition(".")[2]]].append(card)
+    return found
+
+
+def slug(family: str) -> str:
+    """Return the file of a family's page, less its suffix."""
+    return family.replace(" ", "-")
+
+
+def has_curve(card: Card) -> bool:
+    """Return whether a card can be drawn along an axis."""
+    return bool(curve_of(card.name).lines)
+
+
+@cache
+def curve_of(name: str) -> Curve:
+    """Return the curve of a card by its name."""
+    return curve(CARDS[name])
+
+
+# ------------------------------------------------------------------------------------------ nearest
+
+
+def distance(one: Card, other: Card) -> float | None:
+    """Return the largest difference of two curves; None if they have different axes."""
+    if other is one or not (has_curve(one) and has_curve(other)):
+        return None
+    first, second = curve_of(one.name), curve_of(other.name)
+    spans = [(line.label, line.x[0], line.x[-1]) for drawn in (first, second) for line in drawn.lines]
+    if first.axis != second.axis or spans[: len(first.lines)] != spans[len(first.lines) :]:
+        return None
+    gaps = []
+    for a, b in zip(first.lines, second.lines, strict=True):
+        gaps.append(np.max(np.abs(np.interp(a.x, b.x, b.value) - a.value)))
+    return float(max(gaps))
+
+
+def nearest(card: Card) -> list[tuple[str, str]]:
+    """Return the nearest functions of the same axis, with the largest difference of their values."""
+    found = [(far, other.name) for other in cards() if (far := distance(card, other)) is not None]
+    return [(name, facts.number(float(f"{far:.2g}"))) for far, name in sorted(found)[:NEAREST] if np.isfinite(far)]
+
+
+# ------------------------------------------------------------------------------------------- claims
+
+
+def judge_claims(card: Card) -> list[tuple[str, str, str]]:
+    """Return (claim in words, status, detail): proved for all numbers, or tested on samples by the audit."""
+    verdicts = {}
+    if isinstance(card, Activation) or (isinstance(card, Loss) and not card.rowwise):
+        verdicts = {verdict.claim: verdict for verdict in slopes.prove(card).verdicts} if card.claims.stated() else {}
+    rows = []
+    for claim, value in card.claims.stated().items():
+        words = f"kinks at {', '.join(map(facts.number, value))}" if claim == "kinks" else facts.WORDS[claim](value)
+        verdict = verdicts.get(claim)
+        status = verdict.status if verdict else "tested"
+        rows.append((words or "no kink", status, verdict.detail if verdict else ""))
+    return rows
+
+
+# ------------------------------------------------------------------------------------------ formulas
+
+
+def derivative_of(card: Card) -> str:
+    """Return the derivative by the first argument as MathML; "" if SymPy cannot run it, or it is too long to read."""
+    from slopes.plotting import formula
+    from slopes.readings import symbol
+
+    if isinstance(card, Map) or card.slope_body is None or (isinstance(card, Loss) and card.kind.coupled):
+        return ""
+    try:
+        slope = card.slope_body(*card._symbols(symbol), **card._settings({}, symbol))
+        written = formula.print_mathml(slope)
+        return written if len(written) < READABLE else ""
+    except Exception:  # a derivative that is no formula, such as one of sorted entries
+        return ""
+
+
+# --------------------------------------------------------------------------------------------- pages
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Return all that the template shows of a card."""
+    card = CARDS[name]
+    known = facts.collect(card)
+    prose = inspect.cleandoc(card.body.__doc__ or "").partition("\n\n")[2]
+    drawn = curve_of(name) if has_curve(card) else None
+    label = f"Value and slope of {name}. {known['summary']}"
+    return {
+        **known,
+        "prose": prose,
+        "picture": drawing.draw(drawn, label) if drawn else "",
+        "lines": [line.label for line in drawn.lines] if drawn else [],
+        "span": " ".join(f"{end:g}" for end in drawn.lines[0].x[[0, -1]]) if drawn else "",
+        "axis": card._arguments[0],
+        "derivative": derivative_of(card),
+        "properties": find_properties(card),
+        "judged": judge_claims(card),
+        "accuracy": tables.accuracy_of(name),
+        "lost": tables.losses_of_digits(name),
+        "peers": tables.peers_of(card),
+        "papers": [{**paper, "link": linked(paper["link"])} for paper in known["papers"]],
+        "examples": examples.examples(card),
+        "modules": examples.module_names(card),
+        "nearest": nearest(card),
+        "is_loss": isinstance(card, Loss),
+        "is_provable": isinstance(card, Activation) or not card.rowwise,
+    }
+
+
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(FOLDER)
+    return jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def page(name: str) -> str:
+    """Return the Markdown of a function's page."""
+    text = _environment().get_template("function.md.j2").render(**describe(name), escape=html.escape)
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def family_pages() -> Iterator[tuple[str, str]]:
+    """Yield the path and the Markdown of each family's page, and of the page with all families."""
+    found = families()
+    template = _environment().get_template("family.md.j2")
+    for family, members in found.items():
+        listed = [(card.name, card.summary, thumbnail(card)) for card in members]
+        yield f"families/{slug(family)}.md", template.render(title=family[0].upper() + family[1:], functions=listed)
+    names = [(family[0].upper() + family[1:], slug(family), [card.name for card in found[family]]) for family in found]
+    yield "functions/index.md", _environment().get_template("functions.md.j2").render(families=names)
+
+
+def thumbnail(card: Card) -> str:
+    """Return a small picture of a card's values; "" if it has no curve."""
+    return drawing.draw_thumbnail(curve_of(card.name)) if has_curve(card) else ""
+
+
+def write_functions(sources: pathlib.Path, workers: int | None = None) -> None:
+    """Write the pages of all functions and families into the folder for Sphinx."""
+    for folder in ("functions", "families"):
+        (sources / folder).mkdir(exist_ok=True)
+    for path, text in family_pages():
+        (sources / path).write_text(text, encoding="utf-8")
+    names = [card.name for card in cards()]
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        for name, text in zip(names, pool.map(page, names), strict=True):
+            (sources / "functions" / f"{name}.md").write_text(text, encoding="utf-8")
