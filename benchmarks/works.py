@@ -6,6 +6,7 @@ same input. `step` gives the one for a forward and a backward. "copy" is a memor
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -158,6 +159,23 @@ def modules() -> Iterator[Work]:
             if name in COMPILED and elements == BIG:
                 contenders["torch.compile"] = step(compiled(theirs), x)
             yield Work(name, power(elements), contenders, 4 * elements)
+
+
+def halves() -> Iterator[Work]:
+    """Forward and backward of `slopes.nn` for `torch.nn`, in half types."""
+    for name, options in MODULES.items():
+        if name in ("GLU", "Softmax", "LogSoftmax"):
+            continue
+        for dtype, elements in itertools.product((torch.bfloat16, torch.float16), (100, MIDDLE, BIG)):
+            x = normal(elements).to(dtype)
+            theirs, ours = (
+                getattr(space, name.partition("(")[0])(*(() if options == ("tanh",) else options)).to(dtype)
+                for space in (nn, snn)
+            )
+            if options == ("tanh",):
+                theirs.approximate = ours.approximate = "tanh"
+            size = f"{power(elements)} {str(dtype).removeprefix('torch.')}"
+            yield Work(name, size, {"slopes": step(ours, x), "torch": step(theirs, x)}, 2 * elements)
 
 
 COMPOSITES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -378,6 +396,7 @@ def training() -> Iterator[Work]:
 SECTIONS: dict[str, Callable[[], Iterator[Work]]] = {
     "numpy": numpy_activations,
     "modules": modules,
+    "halves": halves,
     "composites": composites,
     "losses": losses,
     "rows": rows,

@@ -348,8 +348,6 @@ def test_transforms_and_modes_go_the_plain_way(monkeypatch):
         slopes.silu(X)
     with Dispatching():
         slopes.silu(X)
-    with torch.autocast("cpu"):
-        slopes.silu(X.bfloat16())
     torch.func.vmap(slopes.silu)(X)
     torch.func.grad(lambda x: slopes.silu(x).sum())(X)
     torch.func.functionalize(slopes.silu)(X)
@@ -363,7 +361,7 @@ def test_transforms_and_modes_go_the_plain_way(monkeypatch):
     torch.func.grad(lambda x: escaped.append(x) or x.sum())(X)
     slopes.silu(escaped[0])
     assert seen == [True] + [False] * (len(seen) - 1)
-    assert len(seen) >= 11
+    assert len(seen) >= 10
 
 
 def test_learnt_and_unusual_parameters_go_the_plain_way():

@@ -9,7 +9,9 @@ import numpy as np
 
 from slopes.constants import Array
 from slopes.domains import is_array
+from slopes.fast import halves
 from slopes.fast.counting import counted
+from slopes.readings import numpy as reading
 from slopes.readings.numpy import narrow, result_dtype, widen
 
 LARGE = 2**14  #: entries that are worth compiling a kernel
@@ -18,11 +20,23 @@ LARGE = 2**14  #: entries that are worth compiling a kernel
 def computed_by_kernel(
     card: Any, output: str, arrays: list[Array], out: Array | None, parameters: dict[str, Any]
 ) -> Array | None:
-    if arrays[0].size < LARGE or any(map(is_array, parameters.values())):
+    if any(map(is_array, parameters.values())):
+        return None
+    if arrays[0].dtype == np.float16 and output != "vjp" and card.body.__module__.startswith("slopes.activations."):
+        return _look_up(card, output, arrays[0], out, parameters)
+    if arrays[0].size < LARGE:
         return None
     from slopes import kernels
 
     return kernels.compute_if_suitable(card, output, arrays, out, parameters)
+
+
+def _look_up(card: Any, output: str, x: Array, out: Array | None, parameters: dict[str, Any]) -> Array:
+    activation = halves.finder(card, "float16", parameters)()
+    bits = x.view(np.uint16)
+    found = activation.find_values(bits) if output == "value" else activation.narrow(activation.find(output, bits))
+    result = found.view(np.float16)
+    return result if out is None else reading.written(out, result)
 
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Array]) -> Array | None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch._C import _functorch as functorch
 
+from slopes.fast import half_tensors
 from slopes.fast.counting import counted
 from slopes.fast.short import (
     FORMS,
@@ -74,7 +75,7 @@ def _pulling(slope: Body, dtype: torch.dtype) -> Callable[[Tensor, Tensor], Tens
 
 def run_activation(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...] = ()) -> Tensor | None:
     """Parameters are numbers, strings and flags by name; wrong ones raise as in a call."""
-    if not is_plain(x, ALL_DTYPES):
+    if not is_plain(x, ALL_DTYPES, True):
         return None
     size = x.numel()
     key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)
@@ -93,6 +94,20 @@ def run_activation(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...]
         return function.value(x)
     except UnfitError:
         return None
+
+
+def computed_by_kernel(
+    card: Any, output: str, arrays: list[Tensor], out: Any, settings: dict[str, Any]
+) -> Tensor | None:
+    """The slope of one of our cards at a half type, unless autograd may differentiate it."""
+    x = arrays[0]
+    if output != "slope" or not is_plain(x, HALF, True) or not x.is_cpu or not _is_ours(card):
+        return None
+    from slopes.kernels.programs import are_literals
+
+    if (x.requires_grad and torch.is_grad_enabled()) or not are_literals(settings):
+        return None
+    return half_tensors.slope(card, settings, x)
 
 
 def is_own(card: Any, x: Tensor, parameters: dict[str, Any]) -> bool:
@@ -134,11 +149,14 @@ def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFun
     if slope is None:
         return None
     function = PlainFunction(body, slope if x.dtype in DTYPES else lambda x: slope(x.float()), x.dtype)
-    compiled = _compile(card, parameters, x)
-    name, is_ours = card.body.__name__, x.is_cpu and card.body.__module__.startswith("slopes.activations.")
+    name, is_ours = card.body.__name__, x.is_cpu and _is_ours(card)
     own = own_function(name, settings, x.dtype) if is_ours else None
+    compiled = None if is_ours and x.dtype in HALF else _compile(card, parameters, x)
     if own is not None and (compiled is None or x.numel() < own[1]):
         function.own = own[0]
+        return function
+    if is_ours and x.dtype in HALF:
+        function.value, function.pull = half_tensors.functions(card, settings, x)
         return function
     if compiled is None:
         if is_ours and x.dtype is torch.float32:
@@ -156,6 +174,10 @@ def _shorten(function: PlainFunction, name: str, settings: dict[str, Any]) -> No
     if short is not None:
         function.value, function.pull = short
         function.in_double = plain_range(name, settings)
+
+
+def _is_ours(card: Any) -> bool:
+    return bool(card.body.__module__.startswith("slopes.activations."))
 
 
 def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:

@@ -96,8 +96,8 @@ OWN: dict[str, Callable[..., Value | None]] = {
     "log_sigmoid": lambda: functional.logsigmoid,
 }
 """By the card's name: a function of its parameters for PyTorch's function, or None."""
-STRAIGHT_IN_HALF = ("relu", "leaky_relu", "relu6")  # half types represent their bounds
-STRAIGHT = (*STRAIGHT_IN_HALF, "threshold", "hard_tanh", "softshrink", "hardshrink")
+STRAIGHT_IN_HALF = ("relu", "relu6")  # they round nothing in half types
+STRAIGHT = (*STRAIGHT_IN_HALF, "leaky_relu", "threshold", "hard_tanh", "softshrink", "hardshrink")
 
 
 # ------------------------------------------------------------------------------------------- pieces

@@ -51,7 +51,8 @@ def flat(x: Tensor) -> Tensor:
 
 
 TYPES: dict[torch.dtype, Any] = {
-    torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64), torch.int64: np.dtype(np.int64)
+    torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64), torch.int64: np.dtype(np.int64),
+    torch.int16: np.dtype(np.int16),
 }  # fmt: skip
 
 
