@@ -542,10 +542,9 @@ def centred() -> dict[str, Any]:
                 "steps": median, "rate": rates[best], "mean": mean, "rose": rose,
                 "each": sorted(arrived[best].tolist()),
             }  # fmt: skip
-            reached = [str(median), f"{rates[best]:g}"] if median <= steps else [f"over {steps}", ""]
-            row += [*reached, f"{rose:.0%}"]
+            row += [str(median) if median <= steps else f"over {steps}", f"{rose:.0%}"]
         rows.append([name, f"{found[name]['1']['mean']:+.2f}", *row])
-    header = ["", "mean at start", "1 layer: steps", "rate", "rose", "3 layers: steps", "rate", "rose"]
+    header = ["", "mean at start", "1 layer: steps", "rose", "3 layers: steps", "rose"]
     table(
         f"4.4 Two rings: steps until the loss is below {goal} (median of {runs}, best of {len(rates)} rates)",
         header,

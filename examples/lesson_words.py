@@ -108,7 +108,6 @@ CHINESE = {
     "mean at start": "初始均值",
     "# layer: steps": "# 层：步数",
     "# layers: steps": "# 层：步数",
-    "rate": "学习率",
     "rose": "上升",
     "over #": "超过 #",
     "# Two rings: steps until the loss is below # (median of #, best of # rates)": (

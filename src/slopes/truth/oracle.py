@@ -152,12 +152,11 @@ class Exactly:
         """Whether two results agree to `self.digits`; a 0 or NaN may have lost all digits."""
         if digits > 2 * ZERO and ((before.is_nan() and after.is_nan()) or max(abs(before), abs(after)) < SMALLEST):
             return True
+        if not proven:
+            before, after = before.mid(), after.mid()
         if after.is_nan() or after == 0:
             return digits > ZERO and before == after
-        if proven:
-            return False
-        before, after = before.mid(), after.mid()
-        return bool(before == after or abs(before - after) * 10**self.digits < abs(after))
+        return not proven and bool(before == after or abs(before - after) * 10**self.digits < abs(after))
 
 
 def limit(oracle: Any, sign: float) -> float | None:
