@@ -184,3 +184,18 @@ return faults
 def test_text_has_the_contrast_of_level_aa(browser, page, scheme):
     browser.open(address(page), scheme=scheme)
     assert browser.run_when_drawn(CONTRAST) == []
+
+
+def test_the_gallery_is_filtered_and_sorted(browser):
+    browser.open(address("functions/index"))
+    names = "return [...document.querySelectorAll('ul.gallery > li')].filter((item) => !item.hidden).map((item) => item.dataset.name)"
+    everything = browser.run(names)
+    browser.run("const b = document.querySelector('input[value=\"odd or even\"]'); b.click()")
+    odd = browser.run(names)
+    assert "tanh" in odd
+    assert "gelu" not in odd
+    browser.run(
+        "const s = document.querySelector('form.controls select:nth-of-type(2)'); s.selectedIndex = 1; s.dispatchEvent(new Event('input', { bubbles: true }))"
+    )
+    assert browser.run(names) == sorted(odd)
+    assert len(everything) > 90

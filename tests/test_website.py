@@ -331,3 +331,34 @@ def test_the_playground_shows_where_a_textbook_form_loses_its_digits():
     assert (one, three, zero) == (2**-23, 2**-22, 2**-149)
     assert near < 4
     assert far > 1000
+
+
+def test_the_gallery_shows_each_function_with_its_properties():
+    pages = dict(functions.family_pages())
+    entries = re.findall(
+        r'<li data-name="(\w+)" data-family="([^"]*)" data-tags="([^"]*)" data-error="([^"]*)">',
+        pages["functions/index.md"],
+    )
+    found = {name: (family, set(tags.split(";")), error) for name, family, tags, error in entries}
+    assert found.keys() == {card.name for card in functions.cards()}
+    assert found["relu"][1] == {
+        "convex",
+        "monotone",
+        "0 at 0",
+        "sparse",
+        "arithmetic alone",
+        "bounded slope",
+        "in PyTorch",
+    }
+    assert found["tanh"][1] == {
+        "bounded",
+        "monotone",
+        "0 at 0",
+        "odd or even",
+        "without a kink",
+        "bounded slope",
+        "in PyTorch",
+    }
+    assert found["huber"][:2] == ("regression losses", {"convex", "arithmetic alone", "in PyTorch"})
+    assert all(float(error) < 100 for _, _, error in found.values() if error)
+    assert sum(bool(error) for _, _, error in found.values()) > 80

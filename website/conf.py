@@ -27,7 +27,7 @@ html_theme_options = {
     "github_url": home(),
     "header_links_before_dropdown": 7,
     "navbar_align": "left",
-    "navigation_with_keys": True,
+    "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
     "footer_start": ["copyright"],
@@ -41,6 +41,7 @@ html_sidebars: dict[str, list[str]] = {
 
 #: scripts of pages whose name starts so
 SCRIPTS = {
+    "functions/index": ("gallery.js",),
     "functions/": ("slopes.js", "plot.js"),
     "playground": ("slopes.js", "plot.js", "playground.js"),
     "training": ("slopes.js", "plot.js", "network.js", "train.js"),

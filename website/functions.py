@@ -22,7 +22,7 @@ from slopes.plotting import facts
 from slopes.plotting.page import linked
 from slopes.plotting.samples import Curve, curve
 from website import drawing, examples, tables
-from website.properties import find_properties
+from website.properties import find_properties, find_tags
 from website.tools import load
 
 FOLDER = pathlib.Path(__file__).with_name("templates")
@@ -168,8 +168,19 @@ def family_pages() -> Iterator[tuple[str, str]]:
     for family, members in found.items():
         listed = [(card.name, card.summary, thumbnail(card)) for card in members]
         yield f"families/{slug(family)}.md", template.render(title=family[0].upper() + family[1:], functions=listed)
-    names = [(family[0].upper() + family[1:], slug(family), [card.name for card in found[family]]) for family in found]
-    yield "functions/index.md", _environment().get_template("functions.md.j2").render(families=names)
+    titles = [(family[0].upper() + family[1:], slug(family)) for family in found]
+    items = [describe_briefly(card, family) for family, members in found.items() for card in members]
+    yield "functions/index.md", _environment().get_template("functions.md.j2").render(families=titles, functions=items)
+
+
+def describe_briefly(card: Card, family: str) -> dict[str, Any]:
+    """Return a card's entry in the gallery."""
+    accuracy = tables.accuracy_of(card.name)
+    return {
+        "name": card.name, "family": family, "summary": card.summary, "picture": thumbnail(card),
+        "tags": find_tags(card),
+        "error": accuracy[0][1].partition(" /")[0].strip("*°") if accuracy else "",
+    }  # fmt: skip
 
 
 def thumbnail(card: Card) -> str:

@@ -37,7 +37,12 @@ def find_properties(card: Card) -> list[tuple[str, str]]:
     if "monotone" in claims:
         rows.append(("monotone", "yes" if claims["monotone"] else "no"))
     if "convex" in claims:
-        rows.append(("convex in the prediction", "yes" if claims["convex"] else "no"))
+        rows.append(
+            (
+                "convex" if isinstance(card, Activation) else "convex in the prediction",
+                "yes" if claims["convex"] else "no",
+            )
+        )
     if "kinks" in claims:
         rows.append(("kinks", ", ".join(map(number, claims["kinks"])) or "none"))
     if "lipschitz" in claims:
@@ -83,3 +88,23 @@ def arithmetic_of(card: Card) -> str:
     if operations & ROOTS:
         parts.append("a square root")
     return ", ".join(parts) if parts else "arithmetic alone"
+
+
+def find_tags(card: Card) -> list[str]:
+    """Return the properties of a card by which the gallery is filtered."""
+    claims = card.claims
+    is_curve = isinstance(card, Activation) and not isinstance(card, Map)
+    ends = claims.range or (-math.inf, math.inf)
+    holds = {
+        "bounded": math.isfinite(ends[0]) and math.isfinite(ends[1]),
+        "monotone": claims.monotone is True,
+        "0 at 0": claims.zero == 0,
+        "odd or even": claims.symmetry is not None,
+        "without a kink": is_curve and not claims.kinks,
+        "sparse": is_curve and float(np.mean(np.asarray(card(np.linspace(-4.0, 4.0, 801))) == 0)) >= 0.1,
+        "arithmetic alone": arithmetic_of(card) == "arithmetic alone",
+        "convex": claims.convex is True,
+        "bounded slope": claims.lipschitz is not None,
+        "in PyTorch": "torch" in card.same_as,
+    }
+    return [tag for tag, held in holds.items() if held]
