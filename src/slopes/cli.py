@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -596,8 +597,11 @@ def _compare_tasks(
 @click.option("--tasks", metavar="DATA,...", help="Rank over several tasks in place of DATA: digits,mnist5k,my.csv.")
 @click.option("--metric", metavar="NAME", help="Metric to show in place of the task's first one.")
 @click.option("--export", metavar="FILE", help="Write a row per run, too: .csv, .json or .parquet.")
+@click.option("--dry-run", is_flag=True, help="Train nothing; estimate how long it takes and how much memory.")
 @click.option("as_json", "--json", is_flag=True, help="Print the results as JSON.")
-def compare(tasks: str | None, metric: str | None, export: str | None, as_json: bool, **options: Any) -> int:
+def compare(
+    tasks: str | None, metric: str | None, export: str | None, dry_run: bool, as_json: bool, **options: Any
+) -> int:
     """Train a network for every activation x loss, and report which differences are real.
 
     MODEL is mlp, cnn, transformer or your own (file.py:Model); DATA is DATASETS
@@ -611,6 +615,7 @@ def compare(tasks: str | None, metric: str | None, export: str | None, as_json: 
       slopes compare cnn mnist5k --losses cross_entropy,my_losses.py:my_loss --out results
       slopes compare my_models.py:Model houses.csv --target price --baseline silu,mse
       slopes compare mlp --tasks digits,diabetes,breast_cancer
+      slopes compare my_models.py:Model houses.csv --target price --dry-run
     """
     with _complaining(ImportError):
         from slopes.comparing.api import NEEDED
@@ -620,7 +625,7 @@ def compare(tasks: str | None, metric: str | None, export: str | None, as_json: 
     if tasks is not None:
         return _compare_tasks(_split("--tasks", tasks), metric, given, export, as_json)
     with _complaining(ImportError):
-        from slopes.comparing import StudyError
+        from slopes.comparing import StudyError, estimate
         from slopes.comparing import compare as study
         from slopes.comparing.export import writer
         from slopes.comparing.metrics import METRICS
@@ -632,6 +637,10 @@ def compare(tasks: str | None, metric: str | None, export: str | None, as_json: 
     if metric not in (None, *known) and not options["metrics"]:
         raise click.UsageError(f"compare: no metric {metric!r}; there are {', '.join(known)}.")
     with _complaining(StudyError, TypeError, ValueError, OSError, ImportError, LookupError), _warning():
+        if dry_run:
+            found = estimate(**given)
+            _json(asdict(found)) if as_json else terminal.write(f"{found}\n")
+            return 0
         result = study(**given)
         if metric is not None:
             result.metric(metric)

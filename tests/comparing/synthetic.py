@@ -109,6 +109,7 @@ def make_study(
     layers: int = 3,
     slots: int = 2,
     why: str = "",
+    costs: Sequence[float] = (),
     plan: Any = None,
     **options: Any,
 ) -> Study:
@@ -132,7 +133,7 @@ def make_study(
                     quality += 0.15 * noise * shared + 0.06 * noise * numbers.normal()
                     lost = 2 if (activation, loss, rate) in diverging else None
                     runs.append(_run(plan, activation, loss, rate, seed, quality, numbers, lost, layers, slots, why))
-    return Study(plan, runs, failures, folder, 83.0)
+    return Study(plan, runs, failures, folder, 83.0, costs)
 
 
 def _run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
-from synthetic import make_study
+from synthetic import SIX, make_study
 
 import slopes
 
@@ -178,6 +179,17 @@ def test_on_paper_panels_take_the_place_of_charts(browser, page):
     sheet = base64.b64decode(browser.tell("Page.printToPDF", printBackground=True)["data"])
     assert sheet.startswith(b"%PDF")
     assert len(sheet) > 20_000
+
+
+def test_a_default_study_takes_six_sheets(browser, tmp_path):
+    losses = [slopes.cross_entropy, slopes.mse, slopes.mae]
+    study = make_study(
+        activations=SIX, losses=losses, rates=[0.001, 0.003, 0.01, 0.03], epochs=20, seeds=20, costs=[1e-5] * 6
+    )
+    browser.open(study.report(tmp_path / "printed.html"))
+    for paper in ({"paperWidth": 8.27, "paperHeight": 11.69}, {"paperWidth": 8.5, "paperHeight": 11}):
+        sheet = base64.b64decode(browser.tell("Page.printToPDF", printBackground=True, **paper)["data"])
+        assert 1 < len(re.findall(rb"/Type\s*/Page\b", sheet)) <= 6
 
 
 def test_names_that_are_markup_do_no_harm(browser, tmp_path):

@@ -24,7 +24,7 @@ LONG = {
     "loss": ["categorical_cross_entropy", "softmax_focal(gamma=2.5)"],
 }
 STUDIES = {
-    "usual": {"lead": {"tanh": 0.6}, "diverging": [("relu", "mse", 0.1)]},
+    "usual": {"lead": {"tanh": 0.6}, "diverging": [("relu", "mse", 0.1)], "costs": [1e-5, 2e-5, 4e-5]},
     "long names": {"losses": [slopes.mse, slopes.softmax_focal.with_(gamma=2.5)], "names": LONG},
     "long unit": {"kind": "regression", "losses": [slopes.mse, slopes.huber, slopes.pinball], "epochs": 500},
     "40 pairs": {
@@ -46,7 +46,7 @@ while (walk.nextNode()) {
   const text = walk.currentNode, parent = text.parentElement;
   if (!text.data.trim() || !parent.checkVisibility({ visibilityProperty: true })) continue;
   if (parent.closest(".unseen, script, style, select, defs")) continue;
-  const clip = parent.closest("figcaption b, .at")?.getBoundingClientRect();
+  const clip = parent.closest(".at")?.getBoundingClientRect();
   if (clip?.width === 0) continue;
   if (parent.matches(".at") && parent.scrollWidth > parent.clientWidth + 1) faults.push(`cut: ${text.data}`);
   const range = document.createRange();
@@ -129,6 +129,23 @@ def test_it_fits_where_letters_are_set_wider_than_in_any_of_them(browser, pages)
     for width in (360, 760, 1280):
         browser.resize(width)
         assert browser.run_when_drawn(FAULTS) == [], width
+
+
+#: Returns each cell of the tables that rank, and each title of a panel, that shows nothing of its text.
+DROPPED = """
+return [...document.querySelectorAll(".ranking td, .ranking td *, .panel figcaption *")]
+  .filter((each) => each.textContent.trim() && !each.closest(".live, .twin"))
+  .filter((each) => !each.checkVisibility({ visibilityProperty: true }) || each.getBoundingClientRect().width < 1
+    || each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflow !== "visible")
+  .map((each) => each.textContent);
+"""
+
+
+def test_nothing_is_dropped_on_a_telephone(browser, pages):
+    for study in ("usual", "long names"):
+        browser.open(pages[study], width=400)
+        assert browser.run_when_drawn(DROPPED) == []
+        assert browser.run_when_drawn(FAULTS) == []
 
 
 def test_labels_of_a_chart_are_whole(browser, tmp_path):

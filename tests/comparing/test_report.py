@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import html as html_module
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -18,13 +22,14 @@ from synthetic import ACTIVATIONS, LOSSES, METRICS, SIX, make_study
 
 import slopes
 from slopes.comparing.errors import StudyError
+from slopes.comparing.repeating import write_winner
 from slopes.comparing.report import functions, panels, render, scales, write
-from slopes.comparing.report.page import _json, milliseconds
+from slopes.comparing.report.page import _json, microseconds
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.statistics import LOOKS, Resampled
 
 SECTIONS = [
-    "answer", "ranking", "differences", "learning", "gradients", "units", "rates", "cost", "lost", "functions",
+    "answer", "ranking", "differences", "winner", "learning", "gradients", "units", "rates", "cost", "lost", "functions",
     "numbers", "repeat",
 ]  # fmt: skip
 WITHOUT_RUNS = ["answer", "lost", "functions", "repeat"]
@@ -107,7 +112,7 @@ def test_it_is_well_formed_and_has_every_section_in_order(page):
 
 def test_what_is_referred_to_is_there(page):
     identities = {attributes.get("id") for _, attributes in page.tags}
-    linked = [attributes["href"] for tag, attributes in page.tags if tag in ("use", "a")]
+    linked = [a["href"] for tag, a in page.tags if tag in ("use", "a") and "download" not in a]
     assert all(target.startswith("#") and target[1:] in identities for target in linked)
     assert len(linked) > 20
     assert {chart["id"] for chart in page.data["charts"]} <= identities
@@ -559,6 +564,31 @@ def test_one_diverged_error_does_not_flatten_the_others():
     assert scales.of_metric(r2, [0.4, 0.45, 0.5, -1e9]).low > -10
 
 
+@pytest.mark.parametrize("sizes", [[0.01, 0.02, 0.03, 0.8], [1e-4, 0.01, 0.02, 0.02, 0.9], [0.3, 0.001, 0.002, 0.0]])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_differences_are_on_the_axis_and_the_others_apart(sizes, sign):
+    values = [sign * size for size in sizes]
+    axis = scales.of_differences(METRICS["classification"][0], values)
+    places = [axis.at(value) for value in sorted(values)]
+    assert not any(axis.beyond(value) for value in values)
+    assert 0 < places[0] < places[-1] < 1
+    far = [abs(b - a) for a, b in pairwise(sorted(values)) if abs(b - a) >= 0.01]
+    apart = [b - a for (a, b), (x, y) in zip(pairwise(places), pairwise(sorted(values)), strict=True) if y - x >= 0.01]
+    assert len(far) == len(apart)
+    assert min(apart) > 0.03
+    ticks = [axis.at(value) for value, _ in axis.ticks]
+    assert len(ticks) >= 4
+    assert all(b - a > 0.05 for a, b in pairwise(ticks))
+    assert (0.0, "0") in axis.ticks
+
+
+def test_an_error_far_off_leaves_the_others_apart():
+    axis = scales.of_metric(METRICS["regression"][0], [52.0, 53.0, 54.0, 55.0, 200.0])
+    assert not axis.beyond(200.0)
+    places = [axis.at(value) for value in (52.0, 53.0, 54.0, 55.0, 200.0)]
+    assert min(b - a for a, b in pairwise(places)) > 0.05
+
+
 def test_differences_have_zero_and_the_margin_on_their_axis():
     axis = scales.of_differences(METRICS["regression"][0], [0.01, 0.02])
     assert 0 < axis.at(-1) < axis.at(0) < axis.at(1) < 1
@@ -611,10 +641,10 @@ def test_numbers_are_written_in_their_own_way(name, values, value, written, sign
 
 
 @pytest.mark.parametrize(
-    ("seconds", "written"), [(0, "0"), (0.0043, "4.30"), (0.0521, "52.1"), (1.5, "1500"), (1e-5, "0.010")]
+    ("seconds", "written"), [(4.3e-6, "4.3"), (5.214e-5, "52.1"), (1.5e-3, "1,500"), (1e-8, "0.01")]
 )
 def test_times_have_three_digits(seconds, written):
-    assert milliseconds(seconds) == written
+    assert microseconds(seconds) == written
 
 
 def test_text_has_contrast(html):
@@ -635,3 +665,57 @@ def _luminance(colour):
     parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+# ------------------------------------------------------------------------------- cost, winner, numbers to download
+
+
+def test_every_table_has_a_caption(page):
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("table") == tags.count("caption") > 3
+    assert all(tags[place + 1] == "caption" for place, tag in enumerate(tags) if tag == "table")
+
+
+def test_costs_stand_beside_the_best_pairs_and_the_front_is_marked():
+    study = make_study(lead={"relu": 0.0, "gelu": -0.5, "tanh": 0.6}, costs=[1e-5, 2e-5, 4e-5])
+    section = render(study).partition('<section id="cost">')[2].partition("</section>")[0]
+    rows = [re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", row)) for row in section.split("<tr")[2:]]
+    assert [("◆" in row, name in row) for row, name in zip(rows, ("relu", "gelu", "tanh"), strict=True)] == [
+        (True, True), (False, True), (True, True),
+    ]  # fmt: skip
+    assert [row.count(text) for row, text in zip(rows, (" 10 1.0 ", " 20 2.0 ", " 40 4.0 "), strict=True)] == [1, 1, 1]
+
+
+def test_no_cost_is_shown_that_was_not_measured(page):
+    assert "The cost of the activations was not measured." in page.words
+    assert "per epoch" not in page.words
+
+
+def test_the_numbers_can_be_downloaded(page, study):
+    (link,) = [attributes for tag, attributes in page.tags if tag == "a" and "download" in attributes]
+    assert link["download"] == "slopes-digits.csv"
+    text = base64.b64decode(link["href"].partition("base64,")[2]).decode()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == len(study.metrics) * len(study.pairs)
+    verdict = study.verdicts("log_loss")[0]
+    (row,) = [
+        row
+        for row in rows
+        if (row["activation"], row["loss"], row["metric"]) == (verdict["activation"], verdict["loss"], "log_loss")
+    ]
+    assert float(row["mean"]) == study.pair(row["activation"], row["loss"]).estimate("log_loss").mean
+    for column, name in (("difference", "difference"), ("difference_low", "low"), ("p", "p"), ("p_equal", "p_equal")):
+        assert float(row[column]) == verdict[name]
+    assert row["verdict"] == verdict["verdict"]
+
+
+def test_the_winner_is_code_that_runs(study):
+    text = write_winner(study)
+    assert text in html_module.unescape(render(study))
+    scope = {"model": torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())}
+    exec(text, scope)
+    assert study.winner.activation == "tanh"
+    assert isinstance(scope["model"][1], slopes.nn.Tanh)
+    assert scope["loss"] is getattr(slopes, study.winner.loss)
+    (group,) = scope["optimizer"].param_groups
+    assert (type(scope["optimizer"]), group["lr"]) == (torch.optim.Adam, study.winner.rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from slopes.comparing import missing
 from slopes.comparing.executing import Done, Failed, outcomes
+from slopes.comparing.executing.here import threads
 from slopes.comparing.pair import FailedRun, Run
 from slopes.comparing.progress import Callback, Progress, display
 from slopes.comparing.settings import Settings, takes
@@ -53,10 +55,9 @@ def compare(settings: Settings) -> Study:
     from slopes.comparing.record import Record
     from slopes.comparing.saving import save
     from slopes.comparing.study import Study
-    from slopes.kernels.pool import processors
+    from slopes.comparing.training import cost
 
-    start, folder = time.monotonic(), Path(settings.out)
-    size = settings.workers or processors()
+    start, folder, size = time.monotonic(), Path(settings.out), settings.processes
     plan = make_plan(settings)
     with Record(folder) as record, display(settings.progress) as show:
         if record.older and not record.read(map(plan.key, plan.cells)):  # Explains why training starts from zero.
@@ -69,15 +70,29 @@ def compare(settings: Settings) -> Study:
         while True:
             _train(plan, record, tried, show, start, size)
             study = Study(plan, *_read(plan, record), folder, time.monotonic() - start)
+            if time.monotonic() >= _end(settings, start):
+                left, every = len(plan.cells) - len(study.runs), len(plan.cells)
+                if left:
+                    words = f"the time is over, with {left} of {every} runs left; the same call trains them."
+                    warnings.warn(f"compare: {words}", stacklevel=2)
+                break
             extended = plan.extended({pair.edge for pair in study.pairs if pair.trained})
             if extended is plan and _has_room(study, start, size):
                 extended = plan.with_more_seeds()
             if extended is plan:
                 break
             plan = extended
+    if study.runs:
+        with threads(1):
+            study.costs = cost(plan.job, plan.rates[0], plan.seeds[0])
     save(study)
     study.report()
     return study
+
+
+def _end(settings: Settings, start: float) -> float:
+    """Time of `time.monotonic` at which no more is trained."""
+    return start + (math.inf if settings.minutes is None else 60 * settings.minutes)
 
 
 def _has_room(study: Study, start: float, size: int) -> bool:
@@ -98,9 +113,9 @@ def _train(plan: Plan, record: Record, tried: set[str], show: Callback, start: f
         added=sum(plan.steps),
     )  # fmt: skip
     show(state)
-    chunks = plan.chunks(ended, size)
+    chunks, until = plan.chunks(ended, size), _end(plan.settings, start)
     try:
-        with closing(outcomes(plan.job, chunks, executor=plan.settings.executor, workers=size)) as ending:
+        with closing(outcomes(plan.job, chunks, executor=plan.settings.executor, workers=size, until=until)) as ending:
             for each in ending:
                 state = _keep(record, plan, each, state, time.monotonic() - start)
                 show(state)
@@ -143,6 +158,7 @@ def _read(plan: Plan, record: Record) -> tuple[list[Run], list[FailedRun]]:
         }
         if key in outcomes:
             runs.append(Run(key=key, **names, **missing.read(outcomes[key])))
-        elif key in failed:
-            failures.append(FailedRun(**names, reason=failed[key].reason))
+        else:
+            reason = failed[key].reason if key in failed else "not trained when the study's minutes were over"
+            failures.append(FailedRun(**names, reason=reason))
     return runs, failures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
@@ -48,11 +49,16 @@ def writer(path: str | os.PathLike[str]) -> Callable[[Rows, str], None]:
 
 
 def _csv(rows: Rows, name: str) -> None:
-    with open(name, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        columns = _names(rows)
-        writer.writerow(columns)
-        writer.writerows([_plain(row.get(column)) for column in columns] for row in rows)
+    Path(name).write_text(csv_text(rows), encoding="utf-8", newline="")
+
+
+def csv_text(rows: Rows) -> str:
+    """Content of a .csv file."""
+    text = io.StringIO(newline="")
+    writer, columns = csv.writer(text), _names(rows)
+    writer.writerow(columns)
+    writer.writerows([_plain(row.get(column)) for column in columns] for row in rows)
+    return text.getvalue()
 
 
 def _json(rows: Rows, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,3 +39,5 @@ class Job:
     device: str
     metrics: tuple[Any, ...]  #: a user's own, besides the task's
     engine: str
+    time_limit: float = math.inf  #: seconds of a run
+    memory: float = math.inf  #: bytes that each process may use for networks side by side

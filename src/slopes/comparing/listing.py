@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from statistics import median
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -13,7 +12,6 @@ from rich.text import Text
 
 from slopes.comparing.pair import Pair
 from slopes.comparing.report.answer import chance, missing_words, of_pairs, split_of, title
-from slopes.comparing.report.page import milliseconds
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.results import Results
 from slopes.comparing.words import counted
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
 STYLES = {"better": "bold green", "worse": "red", "undecided": "yellow"}
 #: narrower terminals omit the column
-FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 125, "ms/epoch": 110}
+FROM = {"fed": 150, "95 % interval": 96, "p": 125, "diverged": 110, "failed": 125}
 
 
 class _Listing(Table):
@@ -50,7 +48,7 @@ def listing(study: Results, metric: str | None = None) -> Table:
     for heading in ("#", "activation", "loss", *["fed"] * noted, f"{chosen.label}{' %' if chosen.percent else ''}"):
         left = heading in ("activation", "loss", "fed")
         listed.add_column(heading, justify="left" if left else "right", overflow="fold")
-    for heading in ("95 % interval", "difference", "p", "verdict", "rate", "diverged", "failed", "ms/epoch"):
+    for heading in ("95 % interval", "difference", "p", "verdict", "rate", "diverged", "failed"):
         listed.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
     for place, pair in enumerate(ranked, 1):
         listed.add_row(str(place), *_names(pair, noted), *_cells(study, pair, numbers, verdicts.get(pair.names)))
@@ -72,7 +70,6 @@ def _cells(study: Results, pair: Pair, numbers: Numbers, verdict: Verdict | None
     yield f"{pair.rate:g}{'*' if pair.edge else ' '}"
     yield f"{pair.diverged} of {len(pair.chosen)}"
     yield str(len(pair.failures) or "")
-    yield milliseconds(median(run.seconds for run in pair.chosen))
 
 
 def html(study: Results) -> str:

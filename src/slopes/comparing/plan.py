@@ -16,8 +16,10 @@ from typing import Any
 
 import slopes
 from slopes.comparing import arguments, identity
+from slopes.comparing.deadline import Deadline
 from slopes.comparing.feeding import Feed, Unfit, feed
 from slopes.comparing.job import Cell, Job
+from slopes.comparing.memory import free_memory
 from slopes.comparing.metrics import Metric, metrics_of, scaled
 from slopes.comparing.optimizers import OPTIMIZERS
 from slopes.comparing.own_metrics import own_metrics
@@ -153,6 +155,8 @@ class Plan:
         left = [cell for cell in self.cells if self.key(cell) not in recorded]
         if not left:
             return []
+        if self.settings.minutes is not None:
+            left.sort(key=lambda cell: cell.seed)  # so that as few seeds as can be are incomplete when time is over
         count = min(math.ceil(math.ceil(len(left) / STACK) / workers) * workers, len(left))
         bounds = [i * len(left) // count for i in range(count + 1)]
         return [left[start:end] for start, end in pairwise(bounds)]
@@ -204,19 +208,25 @@ def make_plan(settings: Settings) -> Plan:
     if network.takes and OWN in chosen:
         raise ValueError(f"compare: {network.name} takes its activations, so it has none of its own to keep.")
     task = task.with_classes(network.classes)
-    job = Job(chosen, losses, network, task, **settings.training)
+    job = Job(
+        chosen, losses, network, task, **settings.training,
+        time_limit=settings.time_limit or math.inf,
+        memory=(1e6 * settings.memory_limit if settings.memory_limit else free_memory() / 2) / settings.processes,
+    )  # fmt: skip
     for seed in possible_seeds(settings):
         task.split(seed)  # raises if groups cannot be dealt
     against = arguments.baseline(settings.baseline, {"activation": chosen, "loss": losses})
     plan = Plan(job, settings, _identity_of(settings), against)
+    with Deadline(job.time_limit * (len(chosen) + len(losses))):
+        _ = plan.names, plan.metrics, plan.unfit, plan._identities  # raises for functions that cannot be trained
     if not plan.cells:
         raise ValueError(f"compare: no loss fits {task.name}: {'; '.join(dict.fromkeys(plan.unfit.values()))}")
     if against in plan.unfit:
         if settings.baseline is not None:
             raise ValueError(f"compare: the baseline cannot be trained: {plan.unfit[against]}")
         plan = replace(plan, baseline=plan.cells[0][:2])
-    _ = plan.names, plan.metrics, plan._identities  # raises for functions that cannot be trained
-    training.try_functions(job, plan.cells[0])
+    with Deadline(job.time_limit):
+        training.try_functions(job, plan.cells[0])
     return plan
 
 

@@ -1,17 +1,19 @@
-"""The call of `slopes.compare` that repeats a study, as code to paste."""
+"""Code to paste: the call of `slopes.compare` that repeats a study, and the pair that it prefers."""
 
 from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from slopes.card import Card
+from slopes.comparing.optimizers import OPTIMIZERS
 from slopes.comparing.plain import OWN, FunctionModule, PlainLoss, name_function
 from slopes.comparing.results import Results
-from slopes.comparing.settings import OPTIONS, PLACE
+from slopes.comparing.settings import OPTIONS, PLACE, settings_of
 
 
 def write_call(study: Results) -> str:
@@ -39,8 +41,43 @@ def write_call(study: Results) -> str:
     for name, value in given.items():
         if value is not None and value is not False:
             lines.append(f"    {'' if name in ('model', 'data') else f'{name}='}{write(name, value)},\n")
-    head = [f"import {module}\n" for module in sorted(modules)] + [f"# {note}\n" for note in notes]
-    return f"{''.join(head)}\nslopes.compare(\n{''.join(lines)})"
+    return f"{_head(modules, notes)}\nslopes.compare(\n{''.join(lines)})"
+
+
+def write_winner(study: Results) -> str:
+    """Lines that put the winner's functions into a `model`, and make its loss and optimizer."""
+    job, names, pair = study.plan.job, study.plan.names, study.winner
+    activation = job.activations[names["activation"].index(pair.activation)]
+    loss = job.losses[names["loss"].index(pair.loss)]
+    modules, notes, lines = {"slopes", "torch"}, [], []
+
+    def write(value: Any, name: str) -> str:
+        text = _code(value, modules)
+        if text is None:
+            notes.append(f"{name}: your own, which is defined elsewhere")
+        return text or name
+
+    if activation is not OWN and job.network.replace and not isinstance(activation, FunctionModule):
+        old = ", ".join(write(kind, kind.__name__) for kind in job.network.replace)
+        old = f"({old})" if len(job.network.replace) > 1 else old
+        lines.append(f"model = slopes.swap(model, {old}, {write(activation, pair.activation)})")
+    elif activation is not OWN:
+        lines.append(f"activation = {write(activation, pair.activation)}")
+    lines.append(f"loss = {write(loss, pair.loss)}{f'  # of {pair.fed}' if pair.fed else ''}")
+    lines.append(f"optimizer = {_optimizer(job.optimizer, pair.rate, write)}")
+    return f"{_head(modules, notes)}\n{chr(10).join(lines)}"
+
+
+def _optimizer(chosen: Any, rate: float, write: Callable[[Any, str], str]) -> str:
+    if not isinstance(chosen, str):
+        return f"{write(chosen, 'optimizer')}(model.parameters(), lr={rate:g})"
+    name, given = settings_of(chosen)
+    settings = "".join(f", {setting}={value!r}" for setting, value in given.items())
+    return f"torch.optim.{OPTIMIZERS[name].title}(model.parameters(), lr={rate:g}{settings})"
+
+
+def _head(modules: set[str], notes: Sequence[str]) -> str:
+    return "".join([*(f"import {module}\n" for module in sorted(modules)), *(f"# {note}\n" for note in notes)])
 
 
 def _code(value: Any, modules: set[str]) -> str | None:

@@ -50,13 +50,16 @@ class Best(NamedTuple):
 
 class Results:
     def __init__(
-        self, plan: Plan, runs: Sequence[Run], failures: Sequence[FailedRun], folder: Path, seconds: float
-    ) -> None:
+        self, plan: Plan, runs: Sequence[Run], failures: Sequence[FailedRun], folder: Path, seconds: float,
+        costs: Sequence[float | None] = (),
+    ) -> None:  # fmt: skip
         self.plan = plan
         self.runs = list(runs)
         self.failures = list(failures)
         self.folder = folder  #: of the record
         self.seconds = seconds  #: duration of this start
+        #: seconds of each activation in a training step, by itself; None where not measured
+        self.costs = list(costs) or [None] * len(plan.names["activation"])
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -216,10 +219,18 @@ class Results:
         row = [self.plan.rates.index(self.shared_rate)]
         return Series(series.validation[row], series.test[row])
 
+    @property
+    def winner(self) -> Pair:
+        """Pair with the best mean validation metric; LookupError if nothing could be trained."""
+        trained = [pair for pair in self.pairs if pair.trained]
+        if not trained:
+            raise LookupError("nothing could be trained; the rows of table() say why.")
+        return max(trained, key=lambda pair: pair.validated(pair.rate))
+
     def best(self) -> Best:
         """Train the winner once more and return it with its model; LookupError if nothing could be trained.
 
-        The winner has the best mean validation metric, and its seed the best value; test data play no part. Its model
+        It is the `winner`, at the seed with the best validation metric; test data play no part. Its model
         trains alone, and has the recorded weights within rounding, unless training draws at random.
         """
         return self._best
@@ -232,12 +243,9 @@ class Results:
     def _best(self) -> Best:
         from slopes.comparing.training import fit
 
-        trained = [pair for pair in self.pairs if pair.trained]
-        if not trained:
-            raise LookupError("nothing could be trained; the rows of table() say why.")
+        pair = self.winner
         if not hasattr(self.plan, "cell"):
             raise LookupError("a loaded study has no model and data; the call on its page trains the winner again.")
-        pair = max(trained, key=lambda pair: pair.validated(pair.rate))
         sign = 1 if pair.metric.higher else -1
         run = max(pair.chosen, key=lambda run: (sign * run.validation[pair.metric.name], -run.seed))
         model, _ = fit(self.plan.job, self.plan.cell(run.activation, run.loss, run.rate, run.seed))

@@ -44,6 +44,7 @@ def save(study: Results) -> None:
         "network": plan.job.network.name,
         "task": {"name": task.name, "unit": task.unit, "tested": len(task.split(plan.seeds[0]).test)},
         "seconds": study.seconds,
+        "costs": study.costs,
         "runs": [missing.written(vars(run)) for run in study.runs],
         "failures": [vars(failure) for failure in study.failures],
     }
@@ -55,7 +56,7 @@ def save(study: Results) -> None:
         raise StudyError(f"{path}: cannot write the results ({error.strerror}); the record is safe.") from error
 
 
-def load(folder: Path) -> tuple[Any, list[Run], list[FailedRun], Path, float]:
+def load(folder: Path) -> tuple[Any, list[Run], list[FailedRun], Path, float, list[float | None]]:
     """Arguments of `Results` for a study's folder; StudyError without a readable file."""
     path = folder / FILE
     try:
@@ -64,7 +65,7 @@ def load(folder: Path) -> tuple[Any, list[Run], list[FailedRun], Path, float]:
             raise StudyError(f"{path}: its format is {content['format']}, and this slopes reads {FORMAT}.")
         runs = [Run(**missing.read(run)) for run in content["runs"]]
         failures = [FailedRun(**failure) for failure in content["failures"]]
-        return _plan(content), runs, failures, folder, content["seconds"]
+        return _plan(content), runs, failures, folder, content["seconds"], content.get("costs", [])
     except FileNotFoundError:
         raise StudyError(f"{path}: there is no study here; give the output folder of one that ended.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -321,8 +321,9 @@ class Settings:
         default=None,
     )
     minutes: float | None = option(
-        'How long a study with ``seeds="auto"`` may take: seeds are only added if they fit in, by the pace so far.',
-        OnCommandLine("N", "number", help="Add no seeds that would take longer than this in all (--seeds auto)."),
+        "How long this start may take. Runs that have not ended by then count as failed, and the next start trains "
+        'them; ``seeds="auto"`` adds seeds only if they fit in, by the pace so far.',
+        OnCommandLine("N", "number", help="Most minutes of this start; the next one trains the runs that are left."),
         check=optional(positive),
         part=PLACE,
         default=None,
@@ -462,6 +463,21 @@ class Settings:
         part=PLACE,
         default=None,
     )
+    time_limit: float | None = option(
+        "Most seconds of a run; a longer one has failed. In any case a step that takes ten minutes counts as hanging.",
+        OnCommandLine("SECONDS", "number", help="Most seconds of a run; a longer one has failed."),
+        check=optional(positive),
+        part=PLACE,
+        default=None,
+    )
+    memory_limit: float | None = option(
+        "Most megabytes that networks trained side by side take in all processes together, besides one network for "
+        "each process; by default half of the memory that is free.",
+        OnCommandLine("MB", "number", help="Most memory of networks that are trained side by side (half of the free)."),
+        check=optional(positive),
+        part=PLACE,
+        default=None,
+    )
     progress: Callback | bool | None = option(
         "A function that takes `Progress`, or False for silence; the default shows a bar on a terminal or in a "
         "notebook, and a few lines elsewhere.",
@@ -474,6 +490,12 @@ class Settings:
         for each in fields(self):
             if each.metadata["check"] is not None:
                 object.__setattr__(self, each.name, each.metadata["check"](each.name, getattr(self, each.name)))
+
+    @property
+    def processes(self) -> int:
+        from slopes.kernels.pool import processors
+
+        return self.workers or processors()
 
     @property
     def training(self) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, ending: str = "s") -> str:
     """``1 seed``, ``2 seeds``."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number} {noun}{ending if number != 1 else ''}"
 
 
 def duration(seconds: float) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
 from slopes.diagnosing.diagnosis import Diagnosis
 from slopes.diagnosing.mistakes import Mistakes
@@ -54,13 +57,13 @@ class Look(Recorder):
                     if p.requires_grad and p.is_leaf:
                         hook = p.register_post_accumulate_grad_hook(self._arrive)  # type: ignore[no-untyped-call]
                         stack.callback(hook.remove)
-            stack.enter_context(self.mistakes)
+            stack.enter_context(_outside_optimizers(self.mistakes))
             stack.enter_context(super().recording())
             yield
 
     def _arrive(self, weight: Tensor) -> None:
         if weight.grad is not None:
-            self._arrived[weight] = _norms([weight.grad])[0]
+            self._arrived[weight] = _norm(weight.grad)
 
     def enter(self, name: str, module: nn.Module, x: Tensor | None, outermost: bool) -> None:
         if outermost and x is not None and x.ndim:
@@ -88,7 +91,7 @@ class Look(Recorder):
         if key not in self._tallies:
             earlier = sum(other[1] == use.label for other in self._tallies)
             self._tallies[key] = Tally(f"{use.label} #{earlier + 1}" if earlier else use.label, units)
-        self._tallies[key].add(use.x, use.y, use.function, axis)
+        self._tallies[key].add(use.x, use.y, use.function, axis, use.state)
 
     def _axis(self, y: Tensor) -> int:
         """Axis of the last weights' features, else of the channels of pictures, else the last."""
@@ -108,12 +111,18 @@ class Look(Recorder):
         Unless the optimizer is known to have `stepped`, weights that all stayed may be waiting for more gradients.
         """
         self.batches += 1
+        weights, before = dict(_weighted(self.model)), before or {}
+        old, new = _norms_by_name(before), _norms_by_name(weights)
+        moves = {
+            name: [p.detach() - q for p, q in zip(own, before[name], strict=True)]
+            for name, own in weights.items()
+            if name in before
+        }
+        moved_by = _norms_by_name(moves)
         seen = {}
-        for name, own in _weighted(self.model):
-            update = math.nan
-            if before and name in before and (size := _norm(before[name])):
-                update = _norm([p.detach() - old for p, old in zip(own, before[name], strict=True)]) / size
-            seen[name] = _Seen(_norm(own), self._gradient(own), update)
+        for name, own in weights.items():
+            update = moved_by[name] / old[name] if old.get(name) else math.nan
+            seen[name] = _Seen(new[name], self._gradient(own), update)
         self._arrived.clear()
         moved = stepped or any(each.update > 0 for each in seen.values())
         for name, each in seen.items():
@@ -124,7 +133,7 @@ class Look(Recorder):
     def _gradient(self, own: Sequence[Tensor]) -> float:
         """Norm of the gradients, even if the training loop has cleared them since."""
         there = [p.grad for p in own if p.grad is not None]
-        norm = _norm(there) if there else math.nan
+        norm = _norms_by_name({"": there})[""]
         arrived = [self._arrived[p] for p in own if p in self._arrived]
         return norm if norm > 0 or not arrived else math.hypot(*map(float, arrived))
 
@@ -177,11 +186,42 @@ def _mean(numbers: Sequence[float]) -> float:
     return fmean(known) if known else math.nan
 
 
-def _norm(tensors: Sequence[Tensor]) -> float:
-    """Norm of all entries together; NaN without tensors."""
-    return math.hypot(*map(float, _norms(tensors))) if tensors else math.nan
+def _norms_by_name(tensors: Mapping[str, Sequence[Tensor]]) -> dict[str, float]:
+    """Norms of all entries of each name's tensors together; NaN without tensors."""
+    norms = [_norm(t) for each in tensors.values() for t in each]
+    by_device = len({norm.device for norm in norms}) > 1
+    numbers = iter(map(float, norms) if by_device or not norms else torch.stack([n.double() for n in norms]).tolist())
+    return {name: math.hypot(*(next(numbers) for _ in each)) if each else math.nan for name, each in tensors.items()}
 
 
-def _norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    dense = [t.detach().coalesce().values() if t.is_sparse else t.detach() for t in tensors]
-    return [torch.linalg.vector_norm(t if t.dtype == torch.float64 else t.float()) for t in dense]
+def _norm(tensor: Tensor) -> Tensor:
+    values = tensor.detach()
+    values = values.coalesce().values() if values.is_sparse else values
+    norm: Tensor = torch.linalg.vector_norm(values if values.dtype == torch.float64 else values.float())
+    return norm
+
+
+@contextmanager
+def _outside_optimizers(mode: TorchFunctionMode) -> Iterator[None]:
+    """Push a mode, but for steps of optimizers without a closure, which call many small functions."""
+    is_on = False
+
+    def push(*_: Any) -> None:
+        nonlocal is_on
+        if not is_on:
+            mode.__enter__()  # type: ignore[no-untyped-call]
+            is_on = True
+
+    def pop(_: Any = None, given: Sequence[Any] = (), named: Mapping[str, Any] = MappingProxyType({})) -> None:
+        nonlocal is_on
+        has_closure = any(each is not None for each in (*given[1:], *named.values()))  # the first is the optimizer
+        if is_on and not has_closure and _get_current_function_mode() is mode:  # type: ignore[no-untyped-call]
+            mode.__exit__(None, None, None)
+            is_on = False
+
+    with ExitStack() as stack:
+        push()
+        stack.callback(pop)
+        stack.callback(register_optimizer_step_pre_hook(pop).remove)
+        stack.callback(register_optimizer_step_post_hook(push).remove)
+        yield

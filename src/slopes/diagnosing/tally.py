@@ -15,11 +15,16 @@ from slopes.diagnosing.results import HALF, PERCENTILES, Layer
 from slopes.models.units import classify_units, mark_flat
 
 KEPT = 1024  #: values per batch for percentiles and for the share lost in half types
+WAITING = 2**17  #: most entries of small calls that are judged together
 
 
 class Tally:
     def __init__(self, name: str, units: int) -> None:
         self.name, self.units = name, units
+        self._waiting: list[tuple[Tensor, Tensor]] = []  # inputs and outputs of calls with one state
+        self._function: Callable[[Tensor], Tensor] = torch.relu  # that made them, with the next two
+        self._axis, self._state = 0, None
+        self._gradients: list[Tensor] = []  # by outputs
         self._counts: list[int] = []  # values in each call
         self._moments: list[Tensor] = []
         self._kept: list[Tensor] = []
@@ -28,12 +33,32 @@ class Tally:
         self._flat: Any = 0  # per unit, samples with a flat slope
         self._off: Any = 0  # the same, with an output near 0 too
 
-    def add(self, x: Tensor, y: Tensor, function: Callable[[Tensor], Tensor], axis: int) -> None:
-        """Add a call; the units lie along the axis of y."""
-        slopes, values = slopes_of(function, x), y.detach()
+    def add(self, x: Tensor, y: Tensor, function: Callable[[Tensor], Tensor], axis: int, state: Any = None) -> None:
+        """Add a call; the units lie along the axis of y.
+
+        Calls of an equal `state`, unless it is None, are judged together: Python takes most of the time of small ones.
+        """
+        axis %= max(y.ndim, 1)
+        if self._waiting and not (state == self._state and axis == self._axis and _are_alike(x, self._waiting[0][0])):
+            self._judge()
+        self._waiting.append((x, y.detach().clone()))
+        self._function, self._axis, self._state = function, axis, state
+        if state is None or axis == 0 or len(self._waiting) * y.numel() >= WAITING:
+            self._judge()
+        self.follow(y)
+
+    def _judge(self) -> None:
+        """Take the calls that wait into the statistics."""
+        if not self._waiting:
+            return
+        x, values = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*self._waiting, strict=True))
+        batches = len(self._waiting)
+        self._waiting.clear()
+        with torch._C.DisableTorchFunction():
+            slopes = slopes_of(self._function, x)
         if values.dtype not in (torch.float32, torch.float64):
             values = values.float()
-        others = [other for other in range(y.ndim) if other != axis % y.ndim] or None
+        others = [other for other in range(values.ndim) if other != self._axis] or None
         flat, off = mark_flat(values, slopes)
         if others is not None:
             flat, off = flat.sum(others), off.sum(others)
@@ -41,8 +66,7 @@ class Tally:
         variance, mean = torch.var_mean(values, correction=0)
         self._moments.append(torch.stack([mean, variance, *values.aminmax()]))
         self._counts.append(values.numel())
-        self._kept.append(_some(values))
-        self.follow(y)
+        self._kept.append(_some(values, batches * KEPT))
 
     def follow(self, y: Tensor) -> None:
         """Record the gradient by the output, once the backward pass has it."""
@@ -50,11 +74,25 @@ class Tally:
             y.register_hook(self._pull)  # type: ignore[no-untyped-call]
 
     def _pull(self, gradient: Tensor) -> None:
-        gradient = gradient.detach().float()
-        self._squares.append(torch.linalg.vector_norm(gradient).square())
-        self._pulled.append(_some(gradient))
+        gradient = gradient.detach().clone()
+        if self._gradients and not _are_alike(gradient, self._gradients[0]):
+            self._judge_gradients()
+        self._gradients.append(gradient)
+        if gradient.ndim == 0 or len(self._gradients) * gradient.numel() >= WAITING:
+            self._judge_gradients()
+
+    def _judge_gradients(self) -> None:
+        if not self._gradients:
+            return
+        count = len(self._gradients)
+        gradients = (torch.cat(self._gradients) if count > 1 else self._gradients[0]).float()
+        self._gradients.clear()
+        self._squares.append(torch.linalg.vector_norm(gradients).square())
+        self._pulled.append(_some(gradients, count * KEPT))
 
     def layer(self, batches: int) -> Layer:
+        self._judge()
+        self._judge_gradients()
         counts = np.array(self._counts)
         mean, variance, least, most = torch.stack(self._moments).double().cpu().numpy().T
         middle = (counts * mean).sum() / counts.sum()
@@ -85,16 +123,20 @@ def slopes_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return slopes
 
 
-def _some(values: Tensor) -> Tensor:
-    """Sample up to KEPT values from all over a tensor."""
+def _are_alike(a: Tensor, b: Tensor) -> bool:
+    return a.shape[1:] == b.shape[1:] and a.ndim == b.ndim and a.dtype == b.dtype and a.device == b.device
+
+
+def _some(values: Tensor, most: int) -> Tensor:
+    """Sample up to `most` values from all over a tensor."""
     flat = values.reshape(-1)
-    return flat[_places(flat.numel()).to(flat.device)] if flat.numel() > KEPT else flat.clone()
+    return flat[_places(flat.numel(), most).to(flat.device)] if flat.numel() > most else flat.clone()
 
 
 @functools.lru_cache(64)
-def _places(count: int) -> Tensor:
-    """KEPT indices below `count`: multiples of the golden ratio, which align with no shape."""
-    return (torch.arange(KEPT, dtype=torch.float64) * ((math.sqrt(5) - 1) / 2) % 1 * count).long()
+def _places(count: int, most: int) -> Tensor:
+    """Indices below `count`: multiples of the golden ratio, which align with no shape."""
+    return (torch.arange(most, dtype=torch.float64) * ((math.sqrt(5) - 1) / 2) % 1 * count).long()
 
 
 def _numbers(tensors: Sequence[Tensor]) -> np.ndarray:

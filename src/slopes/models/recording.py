@@ -31,6 +31,7 @@ class Use(NamedTuple):
     y: Tensor
     function: Callable[[Tensor], Tensor]
     again: bool  #: a checkpoint repeats the forward in the backward pass
+    state: Any  #: equal where a later call of the function computes the same; None where that is unknown
 
 
 @dataclass
@@ -109,7 +110,8 @@ class Recorder:
             card = getattr(module, "card", None)
             kind = card.name if isinstance(card, Card) else type(module).__name__
             parent = here.calls[-2] if len(here.calls) > 1 else _Call("", False)
-            self._use(parent, f"{call.name} ({kind})" if call.name else kind, call.x, y, module.forward)
+            label = f"{call.name} ({kind})" if call.name else kind
+            self._use(parent, label, call.x, y, module.forward, _state_of(module))
         here.calls.pop()
         if not here.calls:
             here.inside.close()
@@ -127,18 +129,30 @@ class Recorder:
         calls.append(_Call(parent.name, True))
         try:
             y = function(x, **named)
-            self._use(parent, f"{parent.name} {name}()".strip(), kept, y, lambda x: function(x, **again))
+            state = (name, named) if all(map(_is_plain, named.values())) else None
+            self._use(parent, f"{parent.name} {name}()".strip(), kept, y, lambda x: function(x, **again), state)
         finally:
             calls.pop()
         return y
 
-    def _use(self, parent: _Call, label: str, x: Tensor, y: Tensor, function: Callable[..., Any]) -> None:
+    def _use(self, parent: _Call, label: str, x: Tensor, y: Tensor, function: Callable[..., Any], state: Any) -> None:
         if x.is_floating_point() and y.shape == x.shape and y.numel():
             nth = parent.used[label]
             parent.used[label] += 1
             # computations on it are not part of the model, nor of what a checkpoint saves
             with self._lock, torch._C.DisableTorchFunction(), saved_tensors_hooks(_itself, _itself):
-                self.use(Use(parent.name, label, nth, x, y, function, in_backward()))
+                self.use(Use(parent.name, label, nth, x, y, function, in_backward(), state))
+
+
+def _state_of(module: nn.Module) -> Any:
+    """Class and settings of a module without weights."""
+    if module._parameters or module._buffers or module._modules:
+        return None
+    return type(module), module.training, module.extra_repr()
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def in_backward() -> bool:

@@ -6,6 +6,7 @@ import traceback
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from slopes.comparing.errors import TooSlow
 from slopes.comparing.job import Cell, Job
 from slopes.comparing.record import machine
 from slopes.loading import describe
@@ -17,11 +18,12 @@ SECONDS = 1.0  #: after which ended runs are reported, and the others of a chunk
 class ChunkResult(NamedTuple):
     """Result of a chunk."""
 
-    kind: str  #: done; failed: it raised; died: its process was killed; refused: the job did not load there
+    kind: str  #: done; failed: it raised; late; died: its process was killed; refused: the job did not load there
     outcomes: list[dict[str, Any] | None]  #: None for a cell that waits
     reason: str = ""
     trace: str = ""
     machine: str = ""
+    late: Cells = ()  #: cells that took too long together
 
 
 def attempt(job: Job, cells: Cells) -> ChunkResult:
@@ -33,6 +35,8 @@ def attempt(job: Job, cells: Cells) -> ChunkResult:
             raise RuntimeError(f"{len(cells)} cells were trained and {len(outcomes)} outcomes came back")
         if all(outcome is None for outcome in outcomes):
             raise RuntimeError(f"of {len(cells)} cells none was trained")
+    except TooSlow as error:
+        return ChunkResult("late", [], str(error), traceback.format_exc(), machine(), error.cells)
     except (Exception, SystemExit) as error:  # the user's code may raise SystemExit
         return ChunkResult("failed", [], describe(error), traceback.format_exc(), machine())
     return ChunkResult("done", outcomes, machine=machine())

@@ -6,6 +6,7 @@ job is sent once, as the result of a task: scattered data would be lost with the
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 import warnings
@@ -72,11 +73,11 @@ class Cluster(Place):
             result = refusal(error)._replace(kind=kind)
         self._ends.put((cells, result))
 
-    def ended(self) -> tuple[Cells, ChunkResult]:
-        cells, result = super().ended()
-        if result.kind == "lost":
-            raise _lost("the connection to it broke" if "connection-lost" in result.reason else result.reason)
-        return cells, result
+    def ended(self, until: float = math.inf) -> tuple[Cells, ChunkResult] | None:
+        end = super().ended(until)
+        if end is not None and end[1].kind == "lost":
+            raise _lost("the connection to it broke" if "connection-lost" in end[1].reason else end[1].reason)
+        return end
 
     def check(self) -> None:
         """Raise StudyError if the scheduler is away for too long; warn once if it has no workers."""

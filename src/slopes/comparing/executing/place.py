@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
+import time
 
 from slopes.comparing.executing.attempt import Cells, ChunkResult
 
@@ -21,12 +22,15 @@ class Place:
     def submit(self, cells: Cells) -> None:
         raise NotImplementedError
 
-    def ended(self) -> tuple[Cells, ChunkResult]:
+    def ended(self, until: float = math.inf) -> tuple[Cells, ChunkResult] | None:
+        """Wait for a chunk to end; None if none does until that time of `time.monotonic`."""
         while True:
             try:
-                return self._ends.get(timeout=1)
+                return self._ends.get(timeout=min(max(until - time.monotonic(), 0), 1))
             except queue.Empty:
                 self.check()
+                if time.monotonic() >= until:
+                    return None
 
     def check(self) -> None:
         """Raise StudyError if a submitted chunk will never end."""

@@ -75,8 +75,9 @@ def _chart(
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
-    ticks = [[scales.place(axis.kind, value), label] for value, label in axis.ticks]
-    return {"kind": axis.kind, "low": axis.low, "high": axis.high, "ticks": ticks, "nearest": scales.NEAREST}
+    ticks = [[axis.place(value), label] for value, label in axis.ticks]
+    ends = {"low": axis.low, "high": axis.high, "centre": axis.centre, "unit": axis.unit}
+    return {"kind": axis.kind, **ends, "ticks": ticks, "nearest": scales.NEAREST}
 
 
 def _thin(values: Iterable[float | None]) -> list[float | None]:

@@ -11,11 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slopes.comparing import export
 from slopes.comparing.errors import StudyError, reason_of
 from slopes.comparing.optimizers import OPTIMIZERS
 from slopes.comparing.pair import Pair
 from slopes.comparing.plain import name_function
-from slopes.comparing.repeating import write_call
+from slopes.comparing.repeating import write_call, write_winner
 from slopes.comparing.report import charts, figures, functions, panels, scales
 from slopes.comparing.report.answer import Verdict, answers, chance, decide, of_pairs
 from slopes.comparing.report.scales import Axis, Numbers
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 CONTENTS = {
     "ranking": "ranking",
     "differences": "differences to the baseline",
+    "winner": "the winner as code",
     "learning": "learning curves",
     "gradients": "gradients",
     "units": "dead units",
@@ -100,19 +102,20 @@ def context(study: Results) -> dict[str, Any]:
         "contents": [(id, words) for id, words in CONTENTS.items() if trained or id in WITHOUT_RUNS],
         "marks": MARKS,
         "chance": chance,
-        "milliseconds": milliseconds,
+        "microseconds": microseconds,
         **_figures(study, own),
         "definitions": {"dead": units.DEAD, "saturated": units.SATURATED},
         "activation_curves": functions.activation_curves(study),
         "loss_curves": functions.loss_curves(study),
-        **_cost(study),
+        **_cost(study, own, verdicts[first.name]),
+        **_engines(study),
         "diverged_total": sum(pair.diverged_anywhere for pair in study.pairs),
-        **_method(study),
+        **_method(study, verdicts),
         **_assets([*charts.learning(study, own), *charts.training(study)] if trained else []),
     }
 
 
-def _method(study: Results) -> dict[str, Any]:
+def _method(study: Results, verdicts: dict[str, list[Verdict]]) -> dict[str, Any]:
     plan = study.plan
     sizes = [len(part) for part in plan.job.task.split(plan.seeds[0])]
     return {
@@ -122,9 +125,34 @@ def _method(study: Results) -> dict[str, Any]:
         "fed": [(name, feed.fed) for name, feed in zip(plan.names["loss"], plan.feeds, strict=True) if feed],
         "how_trained": _training(plan.job),
         "call": write_call(study),
+        "winner": write_winner(study) if study.ranking else "",
+        "download": _download(study, verdicts) if study.ranking else "",
         "date": datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0"),
         "duration": duration(study.seconds),
     }
+
+
+#: columns of the file to download: of a pair, and of its comparison with the baseline
+OF_PAIR = (
+    *("activation", "loss", "fed", "rate", "metric", "mean", "low", "high", "seeds", "diverged", "failed", "dead"),
+    *("saturated", "reason"),
+)
+OF_COMPARISON = ("difference", "difference_low", "difference_high", "p", "p_equal", "verdict")
+
+
+def _download(study: Results, verdicts: dict[str, list[Verdict]]) -> str:
+    """Address that holds a CSV file with a row for each pair and metric."""
+    rows = []
+    for metric in study.metrics:
+        compared = of_pairs(verdicts[metric.name])
+        for row in study.table(metric.name):
+            found = compared.get((row["activation"], row["loss"]), {})
+            rows.append(
+                {name: row.get(name) for name in OF_PAIR}
+                | {name: found.get(name.removeprefix("difference_")) for name in OF_COMPARISON}
+            )
+    text = export.csv_text(rows).encode()
+    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(text).decode()}"
 
 
 def _assets(shown: list[Any]) -> dict[str, Any]:
@@ -301,30 +329,36 @@ def _table(study: Results, numbers: dict[str, Numbers], verdicts: dict[str, list
     return found
 
 
-def milliseconds(seconds: float) -> str:
-    """Format seconds as milliseconds with three digits."""
-    ms = 1e3 * seconds
-    return f"{ms:.{min(max(2 - math.floor(math.log10(ms)), 0), 3)}f}" if ms > 0 else "0"
+def microseconds(seconds: float) -> str:
+    """Format seconds as microseconds with three digits."""
+    us = 1e6 * seconds
+    return f"{us:,.0f}" if us >= 100 else f"{us:.3g}"
 
 
-def _cost(study: Results) -> dict[str, Any]:
-    """Time per epoch by activation and loss, and the reasons against stacking."""
-    rows = of_pairs([row for row in study.table() if not row["reason"]])
-    longest = max((row["seconds_per_epoch"] for row in rows.values()), default=0.0) or 1.0
-    names = study.plan.names
-    times = [
-        [
-            {
-                "ms": milliseconds(row["seconds_per_epoch"]),
-                "share": row["seconds_per_epoch"] / longest,
-                "engine": row["engine"],
-            }
-            if (row := rows.get((activation, loss)))
-            else None
-            for loss in names["loss"]
-        ]
-        for activation in names["activation"]
-    ]
+def _cost(study: Results, own: Numbers, verdicts: list[Verdict]) -> dict[str, Any]:
+    """Cost of each activation beside its best pair, the cheapest first, and the axis of these pairs' means."""
+    by_pair = of_pairs(verdicts)
+    best: dict[str, Pair] = {}
+    for pair in study.ranking:
+        best.setdefault(pair.activation, pair)
+    costs = dict(zip(study.plan.names["activation"], study.costs, strict=True))
+    known = sorted((cost, name) for name, cost in costs.items() if cost is not None and name in best)
+    axis = scales.of_metric(own.metric, [end for _, name in known for end in best[name].estimate() if end is not None])
+    sign, least, rows = 1 if own.metric.higher else -1, -math.inf, []
+    for cost, name in known:
+        pair, mean = best[name], best[name].estimate().mean
+        rows.append(
+            _facts(study, pair, by_pair)
+            | {"estimate": pair.estimate(), "cost": cost, "times": cost / known[0][0], "share": cost / known[-1][0]}
+            | {"leads": sign * mean > least}
+            | _bar(axis, *pair.estimate())
+        )
+        least = max(least, sign * mean)
+    return {"costs": rows, "cost_ticks": _ticks(axis)}
+
+
+def _engines(study: Results) -> dict[str, Any]:
+    """Number of stacked runs, the largest stack, and the reasons against stacking."""
     whys: dict[str, list[str]] = {}
     for run in study.runs:
         title = f"{run.activation} with {run.loss}"
@@ -332,4 +366,4 @@ def _cost(study: Results) -> dict[str, Any]:
             whys[run.why].append(title)
     stacked = sum(run.engine == "stack" for run in study.runs)
     largest = max((run.stack for run in study.runs), default=1)
-    return {"times": times, "whys": whys, "stacked": stacked, "largest": largest}
+    return {"whys": whys, "stacked": stacked, "largest": largest}

@@ -38,6 +38,7 @@
     linear: (value) => value,
     log: (value) => (value > 0 ? Math.log10(value) : null),
     stretched: (value, axis) => -Math.log10(Math.max(1 - value, axis.nearest)),
+    symlog: (value, { centre, unit }) => Math.sign(value - centre) * Math.log1p(Math.abs(value - centre) / unit),
   };
   const place = (axis, value) =>
     value === null ? null : Math.min(Math.max(places[axis.kind](value, axis), axis.low), axis.high);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 SHARES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 NEAREST = 5e-4  #: least distance to 1 on a stretched axis
-FAR = 6  #: an axis may end at so many times the median distance from the best value
+WIDE = 6  #: times the median distance from the best value, from which on an axis is folded
+FAR = 1000  #: times it, at which an axis ends: a number of a diverged run means nothing
 
 
 @dataclass(frozen=True)
@@ -75,31 +77,46 @@ class Numbers:
 class Axis:
     """Scale from values to positions between 0 and 1, clipped."""
 
-    kind: str  #: "linear", "log", or "stretched": equal steps divide the distance to 1 by equal factors
+    #: "linear"; "log"; "stretched", where equal steps divide the distance to 1 by equal factors; or "symlog", where
+    #: equal steps multiply the distance to the `centre`, once that is above the `unit`
+    kind: str
     low: float  #: ends, as values of `place`
     high: float
     ticks: tuple[tuple[float, str], ...]  #: (value, label)
+    centre: float = 0.0
+    unit: float = 1.0
 
     def at(self, value: float) -> float:
-        return min(max((place(self.kind, value) - self.low) / (self.high - self.low), 0.0), 1.0)
+        return min(max((self.place(value) - self.low) / (self.high - self.low), 0.0), 1.0)
 
     def beyond(self, value: float) -> bool:
-        return not self.low - 1e-9 <= place(self.kind, value) <= self.high + 1e-9
+        return not self.low - 1e-9 <= self.place(value) <= self.high + 1e-9
+
+    def place(self, value: float) -> float:
+        """Position on the axis without ends."""
+        if self.kind == "stretched":
+            return _stretch(value)
+        if self.kind == "log":
+            return math.log10(value) if value > 0 else -math.inf
+        if self.kind == "symlog":
+            distance = (value - self.centre) / self.unit
+            return math.copysign(math.log1p(abs(distance)), distance)
+        return value
+
+    def value(self, place: float) -> float:
+        """Inverse of `place`, for "symlog"."""
+        return self.centre + math.copysign(self.unit * math.expm1(abs(place)), place)
 
 
-def place(kind: str, value: float) -> float:
-    """Position of a value on an axis without ends."""
-    if kind == "stretched":
-        return -float(np.log10(max(1 - value, NEAREST)))
-    if kind == "log":
-        return math.log10(value) if value > 0 else -math.inf
-    return value
+def _stretch(share: float) -> float:
+    return -float(np.log10(max(1 - share, NEAREST)))
 
 
 def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
     """Axis with ticks at least `gap` of its length apart.
 
-    It is stretched for fractions near 1, and excludes outliers, as of a diverged run.
+    It is stretched for fractions near 1, folded for values of which some are far from the best, and excludes those of
+    another order, as of a diverged run.
     """
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if metric.percent:
@@ -107,7 +124,10 @@ def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axi
         if metric.higher and max(finite) > 0.9:
             return _stretched(finite, gap)
     else:
-        finite = _near(finite, max(finite) if metric.higher else min(finite))
+        best = max(finite) if metric.higher else min(finite)
+        finite = _near(finite, best, FAR)
+        if len(_near(finite, best, WIDE)) < len(finite):
+            return _folded(finite, best, gap)
     low, high = min(finite), max(finite)
     margin = 0.04 * (high - low) or 0.05 * abs(high) or 0.5
     low, high = low - margin, high + margin
@@ -119,17 +139,48 @@ def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axi
 def of_differences(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
     """Axis that includes 0 and the region of practical equality."""
     finite = [value for value in values if math.isfinite(value)]
-    shown = [0.0, 1.3 * metric.margin, -1.3 * metric.margin, *(_near(finite, 0.0) if finite else [])]
+    shown = [0.0, 1.3 * metric.margin, -1.3 * metric.margin, *(_near(finite, 0.0, FAR) if finite else [])]
+    if finite and len(_near(shown[3:], 0.0, WIDE)) < len(shown) - 3:
+        return _folded(shown, 0.0, gap, percent=metric.percent, points=True)
     low, high = min(shown), max(shown)
     margin = 0.04 * (high - low) or 0.5
     return linear(low - margin, high + margin, gap, percent=metric.percent, points=True)
 
 
-def _near(values: Sequence[float], best: float) -> list[float]:
-    """Drop values much farther from the best than most."""
-    reach = FAR * float(np.median(np.abs(np.subtract(values, best))))
+def _near(values: Sequence[float], best: float, times: float) -> list[float]:
+    """Drop values so many times farther from the best than most."""
+    reach = times * float(np.median(np.abs(np.subtract(values, best))))
     near = [value for value in values if abs(value - best) <= reach]
     return near if reach > 0 and len(near) < len(values) else list(values)
+
+
+def _folded(values: Sequence[float], centre: float, gap: float, *, percent: bool = False, points: bool = False) -> Axis:
+    """Axis that is linear around the centre and logarithmic far off."""
+    distances = np.abs(np.subtract(values, centre))
+    unit = float(np.median(distances[distances > 0]))
+    bare = Axis("symlog", 0.0, 1.0, (), centre, unit)
+    low, high = bare.place(min(values)), bare.place(max(values))
+    margin = 0.04 * (high - low)
+    low, high = low - margin, high + margin
+    ticks: list[tuple[float, str]] = []
+    steps = max(round(0.8 / gap), 2)
+    edges = [low + (high - low) * i / steps for i in range(steps + 1)]
+    factor = 100.0 if percent else 1.0
+    for start, end in pairwise(edges):
+        tick = _roundest(factor * bare.value(start), factor * bare.value(end))
+        near = ticks and bare.place(tick / factor) - bare.place(ticks[-1][0]) < gap * (high - low)
+        if near and tick == 0:
+            ticks.pop()
+        if not near or tick == 0:
+            ticks.append((tick / factor, f"{_sign(tick) if points else ''}{_short(tick)}"))
+    return Axis("symlog", low, high, tuple(ticks), centre, unit)
+
+
+def _roundest(low: float, high: float) -> float:
+    """Number with the fewest digits in an interval."""
+    if low <= 0 <= high:
+        return 0.0
+    return min(round_numbers(low, high, 4), key=lambda number: len(f"{number:.10g}".strip("-0.").rstrip("0")))
 
 
 def linear(low: float, high: float, gap: float = 0.11, *, percent: bool = False, points: bool = False) -> Axis:
@@ -149,13 +200,13 @@ def _short(value: float) -> str:
 
 
 def _stretched(shares: Sequence[float], gap: float) -> Axis:
-    places = [place("stretched", share) for share in shares]
+    places = [_stretch(share) for share in shares]
     margin = 0.04 * (max(places) - min(places) or 1.0)
     low, high = max(min(places) - margin, 0.0), max(places) + margin
     ticks: list[tuple[float, str]] = []
     for share in SHARES:
-        at = (place("stretched", share) - low) / (high - low)
-        taken = [(place("stretched", tick) - low) / (high - low) for tick, _ in ticks]
+        at = (_stretch(share) - low) / (high - low)
+        taken = [(_stretch(tick) - low) / (high - low) for tick, _ in ticks]
         if 0 <= at <= 1 and all(abs(at - other) >= gap for other in taken):
             ticks.append((share, f"{_short(100 * share)} %"))
     if len(ticks) < 2:  # the axis lies between two of `SHARES`

@@ -109,8 +109,11 @@ class Single:
         return [value.detach().unsqueeze(0) for value in (*self.model.parameters(), *self.model.buffers())]
 
     def finite(self) -> Tensor:
-        known = [moment for group in self._optimiser.known for moments in group for moment in moments]
-        return torch.tensor([all(bool(value.isfinite().all()) for value in (*self.state(), *known))])
+        return torch.tensor([all(bool(value.isfinite().all()) for value in (*self.state(), *self.moments()))])
+
+    def moments(self) -> list[Tensor]:
+        """Tensors that the optimiser holds."""
+        return [moment for group in self._optimiser.known for moments in group for moment in moments]
 
 
 def _descend(model: Any, inputs: Inputs, targets: Tensor, loss: Any) -> Any:

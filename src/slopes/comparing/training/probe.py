@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +17,7 @@ from slopes.comparing.training.stack import Stack
 if TYPE_CHECKING:
     from slopes.comparing.job import Cell, Job
 
-STEPS = 3  #: timed steps; the fastest counts
+STEPS = 3  #: timed calls; the fastest counts
 _known: dict[Any, str] = {}
 
 
@@ -84,12 +84,27 @@ def _no_gain(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
 
 def _seconds(learner: Learner, job: Job) -> float:
     """Seconds of a step: processor time, which holds on a busy machine, or wall time with several threads."""
-    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     rows = job.task.split(learner.cells[0].seed).train[: job.batch_size].expand(len(learner.cells), -1)
-    best = float("inf")
-    for _ in range(STEPS):
-        start = clock()
+
+    def step() -> None:
         learner.gradient(rows)
         learner.update(1.0)
-        best = min(best, clock() - start)
-    return best
+
+    return _fastest(step)
+
+
+def seconds_of_epoch(learner: Learner, job: Job) -> float:
+    """Estimate the seconds of an epoch and the look at validation data after it."""
+    split = job.task.split(learner.cells[0].seed)
+    steps = max(len(split.train) // job.batch_size, 1)
+    return steps * _seconds(learner, job) + _fastest(lambda: learner.outputs(split.validation))
+
+
+def _fastest(function: Callable[[], Any]) -> float:
+    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+    times = []
+    for _ in range(STEPS):
+        start = clock()
+        function()
+        times.append(clock() - start)
+    return min(times)

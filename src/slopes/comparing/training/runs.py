@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from slopes.comparing import metrics
+from slopes.comparing.deadline import Deadline
 from slopes.comparing.missing import written
 from slopes.comparing.own_metrics import own_metrics
 from slopes.comparing.training import common
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 Outcome = dict[str, Any]
 
 
-def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
+def run(learner: Learner, job: Job, feeds: dict[int, Any], deadline: Deadline) -> list[Outcome]:
     """Train a learner's networks, and return their outcomes in the order of its cells.
 
     A network whose loss, gradient or weights stop being finite has diverged. It stays at the end of its last finite
-    epoch, and is judged like every other.
+    epoch, and is judged like every other. TimeoutError if it takes longer than the deadline allows.
     """
     cells, task = learner.cells, job.task
     splits = [task.split(cell.seed) for cell in cells]
@@ -47,7 +48,9 @@ def run(learner: Learner, job: Job, feeds: dict[int, Any]) -> list[Outcome]:
         before = [value.clone() for value in learner.state()]
         drawn = {seed: order.epoch() for seed, order in orders.items()}
         batches = torch.stack([drawn[cell.seed] for cell in cells], dim=1)
-        history.record(epoch, before, *_epoch(learner, batches, rates[(epoch - 1) * steps :]))
+        ended = _epoch(learner, batches, rates[(epoch - 1) * steps :], deadline)
+        deadline.begin_step(math.inf)  # many samples may be judged at once
+        history.record(epoch, before, *ended)
         if history.best.ended:
             break
     if job.patience is not None:
@@ -160,13 +163,16 @@ class _Best:
         _restore(self._learner.state(), self._kept, torch.ones(len(self._epochs), dtype=torch.bool))
 
 
-def _epoch(learner: Learner, batches: Tensor, rates: Sequence[float]) -> tuple[Tensor, Tensor, float]:
+def _epoch(
+    learner: Learner, batches: Tensor, rates: Sequence[float], deadline: Deadline
+) -> tuple[Tensor, Tensor, float]:
     """Train one pass over (batch, network, sample): mean loss, mean gradient norms of two steps, processor seconds."""
     total = torch.zeros(batches.shape[1], dtype=torch.float64)
     watched = {len(batches) // 2, len(batches) - 1}
     norms = []
     aside, start = 0.0, time.process_time()
     for number, rows in enumerate(batches):
+        deadline.begin_step()
         total += learner.gradient(rows)
         if number in watched:
             pause = time.process_time()
