@@ -186,7 +186,7 @@ def test_a_default_study_takes_six_sheets(browser, tmp_path):
     study = make_study(
         activations=SIX, losses=losses, rates=[0.001, 0.003, 0.01, 0.03], epochs=20, seeds=20, costs=[1e-5] * 6
     )
-    browser.open(study.report(tmp_path / "printed.html"))
+    browser.open(study.report(tmp_path / "printed.html"), media="print")
     for paper in ({"paperWidth": 8.27, "paperHeight": 11.69}, {"paperWidth": 8.5, "paperHeight": 11}):
         sheet = base64.b64decode(browser.tell("Page.printToPDF", printBackground=True, **paper)["data"])
         assert 1 < len(re.findall(rb"/Type\s*/Page\b", sheet)) <= 6

@@ -70,6 +70,15 @@ def test_several_tasks_by_command(tmp_path):
     assert "--tasks goes without DATA and --metric." in wrong.stderr
 
 
+def test_a_dry_run_trains_nothing(tmp_path):
+    asked = ["compare", *ASKED, "--out", str(tmp_path / "out"), "--dry-run"]
+    told = CliRunner().invoke(cli.main, asked)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith("2 runs to train in 1 process, up to 2 side by side.\nAbout ")
+    assert json.loads(CliRunner().invoke(cli.main, [*asked, "--json"]).stdout)["runs"] == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_record_that_is_none(tmp_path):
     (tmp_path / "record.sqlite").write_text("my thesis, the only copy\n" * 100)
     refused(tmp_path, "this record is damaged or no record at all")

@@ -586,7 +586,7 @@ def test_an_error_far_off_leaves_the_others_apart():
     axis = scales.of_metric(METRICS["regression"][0], [52.0, 53.0, 54.0, 55.0, 200.0])
     assert not axis.beyond(200.0)
     places = [axis.at(value) for value in (52.0, 53.0, 54.0, 55.0, 200.0)]
-    assert min(b - a for a, b in pairwise(places)) > 0.05
+    assert min(b - a for a, b in pairwise(places)) > 0.04, "on a straight axis it is 0.007"
 
 
 def test_differences_have_zero_and_the_margin_on_their_axis():
@@ -715,7 +715,7 @@ def test_the_winner_is_code_that_runs(study):
     scope = {"model": torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())}
     exec(text, scope)
     assert study.winner.activation == "tanh"
-    assert isinstance(scope["model"][1], slopes.nn.Tanh)
+    assert scope["model"][1].card is slopes.tanh
     assert scope["loss"] is getattr(slopes, study.winner.loss)
     (group,) = scope["optimizer"].param_groups
     assert (type(scope["optimizer"]), group["lr"]) == (torch.optim.Adam, study.winner.rate)

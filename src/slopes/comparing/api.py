@@ -91,7 +91,7 @@ def compare(settings: Settings) -> Study:
 
 
 def _end(settings: Settings, start: float) -> float:
-    """Time of `time.monotonic` at which no more is trained."""
+    """Return the time when training stops, by `time.monotonic`."""
     return start + (math.inf if settings.minutes is None else 60 * settings.minutes)
 
 

@@ -46,7 +46,7 @@ class Estimate:
 def estimate(settings: Settings) -> Estimate:
     """Estimate the time and memory of `slopes.compare` with the same options, by a few steps of its networks.
 
-    It trains and writes nothing. Seconds are those of this machine, whatever the executor.
+    It trains and writes nothing, and takes the pace of this machine, whatever the executor.
 
     Parameters
     ----------

@@ -88,7 +88,8 @@ class Recorder:
             yield
 
     def _watch(self, card: Activation, x: Any, parameters: Mapping[str, Any]) -> Any:
-        return self._record_call(card.name, lambda x, **named: card.compute(x, named), x, **parameters)
+        state = (card, dict(parameters)) if all(map(_is_plain, parameters.values())) else None
+        return self._record_call(card.name, lambda x, **named: card.compute(x, named), x, state, **parameters)
 
     def _enter(self, name: str, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         here = self._here
@@ -117,9 +118,9 @@ class Recorder:
             here.inside.close()
 
     def _handle(self, call: FunctionCall) -> Any:
-        return self._record_call(call.name, call.function, call.x)
+        return self._record_call(call.name, call.function, call.x, None)
 
-    def _record_call(self, name: str, function: Callable[..., Any], x: Any, **named: Any) -> Any:
+    def _record_call(self, name: str, function: Callable[..., Any], x: Any, state: Any, /, **named: Any) -> Any:
         """Call a function, and record it if a module of the model called it."""
         calls = self._here.calls
         if not isinstance(x, Tensor) or not calls or calls[-1].sealed:
@@ -129,7 +130,6 @@ class Recorder:
         calls.append(_Call(parent.name, True))
         try:
             y = function(x, **named)
-            state = (name, named) if all(map(_is_plain, named.values())) else None
             self._use(parent, f"{parent.name} {name}()".strip(), kept, y, lambda x: function(x, **again), state)
         finally:
             calls.pop()

@@ -115,8 +115,8 @@ def _stretch(share: float) -> float:
 def of_metric(metric: Metric, values: Iterable[float], gap: float = 0.11) -> Axis:
     """Axis with ticks at least `gap` of its length apart.
 
-    It is stretched for fractions near 1, folded for values of which some are far from the best, and excludes those of
-    another order, as of a diverged run.
+    It is stretched for fractions near 1, and folded if some values are far from the best. Values of another order, as
+    a diverged run has, are left out.
     """
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if metric.percent:

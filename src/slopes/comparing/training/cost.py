@@ -24,8 +24,8 @@ Call = tuple[nn.Module, Tensor]
 def cost(job: Job, rate: float, seed: int) -> list[float | None]:
     """Measure the seconds that each activation takes in a training step, forward and backward, on one thread.
 
-    Its modules are those that a user gets, in all places where the network calls them, on the inputs of a batch. None
-    if it has no place of its own, cannot be called by itself, or is not on this processor.
+    A user gets the same modules. They run in all places where the network calls them, on the inputs of a batch. None if
+    an activation has no place of its own, cannot be called by itself, or is not on this processor.
     """
     if job.device != "cpu":
         return [None] * len(job.activations)

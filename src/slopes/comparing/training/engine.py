@@ -49,7 +49,7 @@ def train(job: Job, cells: Sequence[Cell], seconds: float = math.inf) -> list[Ou
 
 
 def pace(job: Job, cells: Sequence[Cell], most: int = 3) -> tuple[float, float, int]:
-    """Estimate the seconds in which this thread trains the cells, and the bytes and number of networks at a time.
+    """Estimate the seconds until this thread has trained the cells, and the bytes and number of networks at a time.
 
     At most so many learners are measured, by a step and an evaluation of each.
     """

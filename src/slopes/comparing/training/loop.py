@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,9 @@ class Single:
         if self._device.type != "cpu":
             self._task = moved(job.task, self._device)
             self._feed = feeding.feed(self._loss, self._task)
-        self._half = torch.autocast(self._device.type, torch.bfloat16, enabled=job.precision != Settings.precision)
+        self._half: AbstractContextManager[Any] = nullcontext()
+        if job.precision != Settings.precision:
+            self._half = torch.autocast(self._device.type, torch.bfloat16)
         self._augment = None if job.augment is None else common.Augmented(job.augment)
         self._step = job.step or _descend
         self.layers = common.layers_of(self.model)
@@ -48,13 +51,15 @@ class Single:
         )
 
     def gradient(self, rows: Tensor) -> Tensor:
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         inputs, targets = self._inputs(rows[0]), self._task.targets[rows[0]]
         if self._augment is not None:
             one = map_tensors(itemgetter(None), inputs)
             more, changed = self._augment([self.cells[0].seed], one, targets.unsqueeze(0))
             inputs, targets = map_tensors(itemgetter(0), more), changed[0]
-        self.model.zero_grad()
+        for weight in self._trained.values():
+            weight.grad = None
         with self._half:
             loss: Tensor = torch.as_tensor(self._step(self.model, inputs, targets, self._mean))
         if loss.requires_grad:
