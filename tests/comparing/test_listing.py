@@ -74,7 +74,7 @@ def test_it_says_by_what_it_ranks_and_for_what_that_holds(study):
     assert "30 of 330 runs diverged" in text
 
 
-@pytest.mark.parametrize(("width", "columns"), [(80, 7), (120, 10), (200, 13)])
+@pytest.mark.parametrize(("width", "columns"), [(80, 7), (120, 9), (200, 12)])
 def test_it_fits_its_width(study, width, columns):
     text = printed(study, width)
     assert max(map(len, text.splitlines())) <= width
