@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from slopes.comparing.study import Study as Study
 
 _HOMES = {
-_HOMES = {
     "Benchmark": "across", "Estimate": "estimating", "Progress": "progress", "Run": "pair", "Study": "study",
     "StudyError": "errors", "compare": "api", "compare_tasks": "across", "estimate": "estimating",
 }  # fmt: skip
