@@ -88,6 +88,15 @@ def test_of_functions_that_are_the_same_few_are_told_apart(test):
     assert rank(NAMES, SETS[:12], better, test=test).is_apart(0, 3)
 
 
+def test_no_pair_is_compared_unless_the_ranks_differ_at_all():
+    ranks = [[1, 2, 3, 4, 5, 6], [1, 4, 5, 2, 3, 6], [1, 5, 2, 4, 3, 6]]
+    found = rank(list("abcdef"), SETS[:3], -np.array(ranks, dtype=float))
+    assert found.p[0, 5] <= 0.05 < found.friedman
+    assert not any(found.is_apart(i, j) for i in range(6) for j in range(i))
+    assert found.groups == [(0, 5)]
+    assert "are not shown to differ (Friedman, p = 0.055), so no pair is compared." in describe_ranks(found, "loss")[0]
+
+
 def test_equal_scores_share_their_ranks():
     scores = np.array([[1.0, 1.0 + 1e-15, 0.5], [2.0, 1.0, 1.0], [5.0, 5.0, 5.0]])
     found = rank(NAMES[:3], SETS[:3], scores)
