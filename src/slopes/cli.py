@@ -408,22 +408,39 @@ def prove(names: tuple[str, ...], stated: tuple[str, ...], effort: int, as_json:
 @click.option(
     "--update", is_flag=True, help="Put the rows of these functions into the page, docs/accuracy.md or --out."
 )
+@click.option(
+    "--exhaustive",
+    is_flag=True,
+    help="Count the errors of activations at all float32 numbers, into docs/exhaustive.csv or --out: minutes each.",
+)
+@click.option(
+    "--readings", metavar="READING,...", help="Of --exhaustive: kernel, torch kernel, NumPy, torch and PyTorch."
+)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="How many processes measure.")
 @click.option("as_json", "--json", is_flag=True, help="Print every figure as JSON.")
 def accuracy(
-    names: tuple[str, ...], against: str | None, out: str | None, update: bool, workers: int | None, as_json: bool
-) -> int:
+    names: tuple[str, ...], against: str | None, out: str | None, update: bool, exhaustive: bool, readings: str | None,
+    workers: int | None, as_json: bool,
+) -> int:  # fmt: skip
     """Measure the errors of values, slopes and second derivatives in units in the last place.
 
-    Without names, the whole catalogue, in minutes. The exit status is 0, 1 if something could not be measured, 2 for
-    a usage error.
+    Without names, the whole catalogue, in minutes. With --exhaustive, an interrupted count is continued where it was,
+    and a page accuracy.md beside the file gets the table. The exit status is 0, 1 if something could not be measured,
+    2 for a usage error.
 
     \b
     Examples:
       slopes accuracy gelu huber
       slopes accuracy --against torch,jax,scipy,keras --out docs/accuracy.md
+      slopes accuracy --exhaustive gelu silu --workers 2
     """
     cards = _load(names) if names else None
+    if exhaustive:
+        if against or update:
+            raise click.UsageError("accuracy: --exhaustive takes neither --against nor --update")
+        return _count_exhaustively(cards, out or "docs/exhaustive.csv", readings, workers or 1, as_json)
+    if readings is not None:
+        raise click.UsageError("accuracy: --readings goes with --exhaustive")
     if workers is None:
         workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # a process starts in seconds
     with _complaining(ImportError):
@@ -446,19 +463,57 @@ def _check_place(out: str | None) -> None:
         raise click.UsageError(f"accuracy: cannot write {out!r}: no such folder, or one of that name")
 
 
+def _count_exhaustively(
+    cards: Sequence[Card] | None, file: str, readings: str | None, workers: int, as_json: bool
+) -> int:
+    from slopes import catalogue
+    from slopes.card import Map
+    from slopes.plotting import terminal
+
+    _check_place(file)
+    if cards is None:
+        cards = [card for card in dict.fromkeys(catalogue.ACTIVATIONS.values()) if not isinstance(card, Map)]
+    with _complaining(ImportError, TypeError, ValueError):
+        from slopes.accuracy import exhaustive, report
+
+        chosen = exhaustive.READINGS if readings is None else _split("--readings", readings)
+        counts = exhaustive.count_all(cards, file, chosen, workers, progress=_print_progress)
+    _put_counts(os.path.join(os.path.dirname(file), "accuracy.md"), counts)
+    mine = [count for count in counts if count.card in {card.name for card in cards}]
+    if as_json:
+        _json([vars(count) for count in mine])
+    else:
+        terminal.emit(report.counts_table(mine), width=240 if _is_piped() else None)
+    return 0
+
+
+def _put_counts(page: str, counts: Sequence[Any]) -> None:
+    """Put the section on every float32 number into a page, if there is one."""
+    from slopes.accuracy import updating
+
+    if os.path.isfile(page):
+        with _complaining(ValueError, OSError, prefix="accuracy: "):
+            text = updating.put_counts(updating.read_page(page), counts)
+            with open(page, "w", encoding="utf-8") as file:
+                file.write(text)
+
+
 def _print_progress(done: int, total: int, name: str) -> None:
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[Kmeasured {done} of {total}: {name}\r", err=True, nl=done == total)
 
 
 def _report_accuracy(result: Any, out: str | None, page: Any, as_json: bool) -> None:
-    from slopes.accuracy import updating
+    from slopes.accuracy import exhaustive, updating
     from slopes.plotting import terminal
 
     if out is not None:
         text = result.page() if page is None else updating.update_page(page, result)
         with _complaining(OSError, prefix="accuracy: "), open(out, "w", encoding="utf-8") as file:
             file.write(text)
+        counts = exhaustive.read_counts(os.path.join(os.path.dirname(out), "exhaustive.csv"))
+        if counts:
+            _put_counts(out, counts)
     if as_json:
         failures = [vars(failure) for failure in result.failures]
         _json({"versions": result.versions, "figures": result.table(), "failures": failures})

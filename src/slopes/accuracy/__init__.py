@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
+from slopes.accuracy.workers import use_one_thread
 from slopes.card import Card
 from slopes.extras import require
 from slopes.hints import did_you_mean
@@ -91,7 +91,7 @@ def _measured(
         yield from ((card, measure_card(card, against, label)) for card, label in labels.items())
         return
     before = multiprocessing.active_children()
-    pool = ProcessPoolExecutor(size, multiprocessing.get_context("spawn"), initializer=_start)
+    pool = ProcessPoolExecutor(size, multiprocessing.get_context("spawn"), initializer=use_one_thread)
     try:
         running = {pool.submit(measure_card, card, against, label): card for card, label in labels.items()}
         for ended in as_completed(running):
@@ -102,13 +102,3 @@ def _measured(
         for process in multiprocessing.active_children():
             if process not in before:
                 process.terminate()
-
-
-def _start() -> None:
-    """Limit a worker to one thread; an interrupt ends it silently."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(1)

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from slopes import __version__
+from slopes.accuracy import exhaustive
+from slopes.accuracy.exhaustive import Count
 from slopes.truth import libraries
 from slopes.truth.errors import ULPS
 from slopes.truth.grid import FORMATS, RESULTS
@@ -55,6 +57,17 @@ OF_LOSSES = """\
 The worst input of each function, library and result, in the dtype with more of them; the last column says how many of
 the grid's results are off by more than 1000. Rows are shown with six digits, with the entry of the result that is off;
 the second row of a map's slope is the cotangent that is pulled back. An exact 0 may be a number below all formats.
+"""
+
+
+OF_EVERY_NUMBER = """\
+
+Made by `slopes accuracy --exhaustive NAME`, from [exhaustive.csv](exhaustive.csv): the worst error of all 2^32 float32
+numbers in ulp, and how many of them are off by more than 0.5, 1 and 2, where a millionth more does not count. No number
+is left out, and no error is divided by anything. The exact results come from the card's kernel in float64. Arb measures
+the largest error of that kernel at random numbers, relative to the result or to the input times the slope, and 16 times
+as much is taken for its doubt. Where the doubt leaves open whether an error is above, Arb decides. "kernel" is a large
+array, "torch kernel" a large tensor, "NumPy" and "torch" are small ones, and "PyTorch" is its own function.
 """
 
 
@@ -303,6 +316,33 @@ def _listed(figures: list[Figure]) -> Iterator[str]:
         for f in group[:1]
     ]  # fmt: skip
     yield from table_lines(["", "by", "result", "dtype", "at", "came", "exact", "ulp", "above 1000"], rows)
+
+
+COUNT_HEADINGS = ("", "result", "by", "worst", "at", "above 0.5", "above 1", "above 2")
+
+
+def _count_cells(count: Count) -> list[str]:
+    above = (f"{number:,}" for number in (count.above_half, count.above_one, count.above_two))
+    return [count.card, count.result, count.reading, short(count.worst), count.at, *above]
+
+
+def counts_table(counts: Sequence[Count]) -> Any:
+    """Counts as a table for a terminal."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for place, heading in enumerate(COUNT_HEADINGS):
+        table.add_column(heading, justify="right" if place > 2 else "left", no_wrap=True)
+    for count in counts:
+        table.add_row(*_count_cells(count))
+    return table
+
+
+def counts_lines(counts: Sequence[Count]) -> Iterator[str]:
+    """Yield the lines of the section on every float32 number."""
+    yield OF_EVERY_NUMBER
+    rows = [_count_cells(count) for count in counts if count.numbers == exhaustive.NUMBERS]
+    yield from table_lines(list(COUNT_HEADINGS), [[f"`{name}`", *rest] for name, *rest in rows])
 
 
 def table_lines(headings: list[str], rows: list[list[str]]) -> Iterator[str]:

@@ -7,12 +7,15 @@ import re
 from collections.abc import Sequence
 
 from slopes import catalogue
-from slopes.accuracy.report import Accuracy, table_lines
+from slopes.accuracy.exhaustive import Count
+from slopes.accuracy.report import Accuracy, counts_lines, table_lines
 
+EVERY_NUMBER = "Every float32 number"
 #: sections in order; True for those with rows for slopes, by function
 SECTIONS = {
     "How it is measured": False,
     "Function by function": True,
+    EVERY_NUMBER: False,
     "Away from the defaults": True,
     "Where peers lose more than 1000 ulp": False,
     "Where slopes is off by more than 4": True,
@@ -50,6 +53,15 @@ def update_page(page: str, result: Accuracy) -> str:
     counts = _count(old["Function by function"], old["Where slopes is off by more than 4"])
     head = re.sub(r"^\| slopes \|.*$", counts, head, flags=re.M)
     return "\n".join([head, *(f"## {heading}\n{old[heading]}" for heading in SECTIONS if old.get(heading))])
+
+
+def put_counts(page: str, counts: Sequence[Count]) -> str:
+    """Put the section on every float32 number into a page, in place of an older one."""
+    head, sections = _split(page)
+    sections[EVERY_NUMBER] = "\n".join(counts_lines(counts)) + "\n"
+    return "\n".join(
+        [head.rstrip() + "\n", *(f"## {name}\n{sections[name]}" for name in SECTIONS if sections.get(name))]
+    )
 
 
 def _split(page: str) -> tuple[str, dict[str, str]]:

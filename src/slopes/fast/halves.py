@@ -2,7 +2,7 @@
 
 Results are computed in float64 and rounded to odd in float32: cut off, with the last bit set if anything was. A float32
 rounded to odd has 13 bits or more beyond a half type, so that rounding it again is right, also where it is near a tie.
-Float64 cannot tell on which side of a tie some results lie; `NEAR_TIES` does.
+Some results lie so near a tie that float64 cannot tell the side; `NEAR_TIES` does.
 """
 
 from __future__ import annotations
