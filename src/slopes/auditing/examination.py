@@ -98,13 +98,13 @@ def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
     told = str(error.cause) if isinstance(error.cause, NotATensor) else f"raises {error}"
     try:
         finding = error.finding(
-            f"{told}, however it is called",
+            f"training cannot start: it {told}, however it is called",
             "say what it takes with kind= and space=, or make it take a prediction and a target alone "
             "(functools.partial binds the rest)",
         )
     except Exception:  # no evidence, because the same call succeeds now
         finding = Finding(
-            "", f"{told} in one call and not in the next", _audit_code(thing, spec),
+            "", f"training stops at some calls: it {told} in one call and not in the next", _audit_code(thing, spec),
             "make it give the same whenever it is called with the same arguments",
         )  # fmt: skip
     return _refused(thing, spec, finding)
@@ -112,7 +112,8 @@ def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
 
 def _too_slow(thing: Any, spec: str | None, time_limit: float) -> Report:
     finding = Finding(
-        "", f"takes more than {time_limit:g} s until it is found out how to call it", _audit_code(thing, spec),
+        "", f"training is very slow: it takes more than {time_limit:g} s until it is found out how to call it",
+        _audit_code(thing, spec),
         "say what it takes with kind= and space=, which saves trials, or give a longer time_limit",
     )  # fmt: skip
     return replace(_refused(thing, spec, finding), is_refused=False, is_lost=True)
