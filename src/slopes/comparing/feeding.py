@@ -146,11 +146,11 @@ def _classes(loss: Loss, task: Task) -> Feed:
         note, words, head = _of_chances(loss, task.kind)
         return Feed(note, f"{words} and one-hot rows", _above_zero(loss, head), _logs(loss, rows), _softmax)
     if kind.tells_yes_or_no and not kind.rowwise:
-        probable = space.is_probability
-        note = "one-vs-rest on sigmoid probabilities" if probable else "one-vs-rest on logits"
-        words = "a sigmoid probability" if probable else "a logit"
-        head = torch.sigmoid if probable else _same
-        return Feed(note, f"{words} and a yes or no for each class", head, rows, _shares)
+        told = "a yes or no for each class"
+        if space.is_probability:
+            note = "one-vs-rest on sigmoid probabilities"
+            return Feed(note, f"a sigmoid probability and {told}", torch.sigmoid, rows, _shares)
+        return Feed("one-vs-rest on logits", f"a logit and {told}", _same, rows, _shares)
     if kind.is_margin:
         _check_falls(loss, task.kind)
         return Feed(

@@ -57,10 +57,7 @@ def resolve(
     C − 1, counts if they begin at 0, and numbers otherwise.
     """
     _check_kind(task)
-    if not (order is None or order is True or isinstance(order, str)):
-        raise TypeError(
-            f"compare: order must be a column's name, or True for the order of the samples, got {shown(order)}."
-        )
+    _check_order(order)
     if isinstance(data, str) and Path(data).suffix.lower() not in SUFFIXES:
         return _builtin(data, resampled, target=target, task=task, drop=drop or None, groups=groups, order=order)
     sources, names = _sources(data)
@@ -68,21 +65,16 @@ def resolve(
     where = [f"the {part} part" for part in names] or ["data"]
     if target is not None and isinstance(data, (tuple, list)) and not names:
         raise ValueError(f"compare: targets come with these data already; leave out target={target!r}.")
-    aside = [name for name in (groups, order) if isinstance(name, str)]
+    aside = list(filter(lambda name: isinstance(name, str), (groups, order)))
     raws = [read(source, target, name, drop, aside) for source, name in zip(sources, where, strict=True)]
-    lengths = [_length(raw, name) for raw, name in zip(raws, where, strict=True)]
-    if not names and lengths[0] < FEW:
-        raise ValueError(f"compare: {lengths[0]} samples cannot be dealt to three parts; give at least {FEW}.")
+    lengths = list(map(_length, raws, where))
+    if not names:
+        _check_count(lengths[0])
     inputs, levels = _inputs(raws, where)
     targets = np.concatenate(_same_width([raw.targets for raw in raws], where))
     told = _targets(targets, task, raws[0].name, inputs)
-    is_column = isinstance(groups, str)
-    grouping = (
-        None if groups is None else _grouping(raws[0].aside[groups] if is_column else groups, lengths[0], is_column)
-    )
-    parts = _given_parts(lengths, told) if names else None
-    if order is not None:
-        parts = _in_order(np.arange(lengths[0]) if order is True else _moments(order, raws[0].aside[order]))
+    grouping = _groups(groups, raws[0].aside, lengths[0])
+    parts = _given_parts(lengths, told) if names else _ordered_parts(order, raws[0].aside, lengths[0])
     if parts is None and grouping is None:
         _check_dealt(told)
     made = make(
@@ -92,6 +84,26 @@ def resolve(
     _check_classes(made)
     _check_varies(made)
     return made
+
+
+def _check_count(samples: int) -> None:
+    if samples < FEW:
+        raise ValueError(f"compare: {samples} samples cannot be dealt to three parts; give at least {FEW}.")
+
+
+def _check_order(order: Any) -> None:
+    if order is not None and order is not True and not isinstance(order, str):
+        raise TypeError(
+            f"compare: order must be a column's name, or True for the order of the samples, got {shown(order)}."
+        )
+
+
+def _groups(groups: Any, columns: Mapping[str, NDArray[Any]], length: int) -> Any:
+    """Groups of the samples, from an array or a column's name, if any."""
+    if groups is None:
+        return None
+    is_column = isinstance(groups, str)
+    return _grouping(columns[groups] if is_column else groups, length, is_column)
 
 
 def _check_split(is_given: bool, resampled: bool, groups: Any, order: Any) -> None:
@@ -138,21 +150,27 @@ def _builtin(text: str, resampled: bool, **refused: Any) -> Task:
 def _sources(data: Any) -> tuple[Sequence[Any], Sequence[str]]:
     """(the sources, names of their parts); no names for one source."""
     if isinstance(data, Mapping) and (not data or not {"train", "test", *_VALIDATION}.isdisjoint(data)):
-        if "train" not in data or "test" not in data:
-            raise ValueError(f"compare: a dict must have train and test, got {', '.join(map(str, data)) or 'nothing'}.")
-        validation = next((name for name in _VALIDATION if name in data), None)
-        if validation is None:
-            return (data["train"], data["test"]), ("train", "test")
-        return (data["train"], data[validation], data["test"]), _PARTS
-    if isinstance(data, (tuple, list)) and len(data) == 3:
+        return _sources_by_name(data)
+    if not isinstance(data, (tuple, list)) or (isinstance(data, list) and len(data) > 3):
+        return (data,), ()
+    if len(data) == 3:
         return data, _PARTS
-    if isinstance(data, (tuple, list)) and len(data) == 2 and all(map(_is_source, data)) and _are_alike(*data):
-        return data, ("train", "test")
-    if isinstance(data, (tuple, list)) and len(data) != 2 and not (isinstance(data, list) and len(data) > 3):
+    if len(data) != 2:
         raise TypeError(
             f"compare: data must be two, inputs and targets, or three, to train, validate and test on; got {len(data)}."
         )
+    if all(map(_is_source, data)) and _are_alike(*data):
+        return data, ("train", "test")
     return (data,), ()
+
+
+def _sources_by_name(data: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[str]]:
+    if "train" not in data or "test" not in data:
+        raise ValueError(f"compare: a dict must have train and test, got {', '.join(map(str, data)) or 'nothing'}.")
+    validation = next((name for name in _VALIDATION if name in data), None)
+    if validation is None:
+        return (data["train"], data["test"]), ("train", "test")
+    return (data["train"], data[validation], data["test"]), _PARTS
 
 
 def _is_source(thing: Any) -> bool:
@@ -193,6 +211,13 @@ def _given_parts(lengths: list[int], told: _Told) -> Parts:
 
     first, second, _ = deal(strata, 0, counts)
     return Parts(train[first], train[second], test)
+
+
+def _ordered_parts(order: Any, columns: Mapping[str, NDArray[Any]], length: int) -> Parts | None:
+    """Parts of samples in an order; None without one."""
+    if order is None:
+        return None
+    return _in_order(np.arange(length) if order is True else _moments(order, columns[order]))
 
 
 def _in_order(keys: NDArray[Any]) -> Parts:

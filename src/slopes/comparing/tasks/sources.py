@@ -27,7 +27,7 @@ _DELIMITERS = ",;\t|"
 DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?")
 #: texts for a missing value in a text file, in lower case
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
-_WHOLE = re.compile(r"[+-]?\d+")
+_WHOLE = re.compile(r"(?=.{1,17}$)[+-]?\d+")  # of 64 bits
 _INDEX = re.compile(r"__index_level_\d+__")
 _PARQUET = ("pyarrow", "polars", "duckdb")
 
@@ -59,19 +59,9 @@ def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), 
     columns = columns_of(source)
     if columns is not None:
         return _of_columns(columns, target, where, drop, aside)
-    is_pair = isinstance(source, (tuple, list)) and len(source) == 2
-    several = _several(source[0]) if is_pair else None
-    if several is not None:
-        _check_names_nothing(where, drop, aside)
-        return Raw(several, _plain(_array(source[1], "targets")), "")
-    if is_pair and is_table(source[0]):
-        return _beside(_plain(_array(source[1], "targets")), "", columns_of(source[0]) or {}, where, drop, aside)
+    if isinstance(source, (tuple, list)) and len(source) == 2:
+        return _inputs_and_targets(source[0], source[1], where, drop, aside)
     _check_names_nothing(where, drop, aside)
-    if is_pair:
-        if _is_dataset(source[1]):
-            raise TypeError(f"compare: {where} are a {type(source[0]).__name__} and a dataset; give two of one form.")
-        inputs, targets = (_array(each, what) for each, what in zip(source, ("inputs", "targets"), strict=True))
-        return Raw(inputs, _plain(targets), "")
     if _is_dataset(source) or isinstance(source, list):  # a list of pairs is a dataset, too
         return _dataset(source, where, target)
     if hasattr(source, "__iter__") and not hasattr(source, "dtype"):
@@ -83,6 +73,16 @@ def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), 
         f"compare: {where} must be a built-in task's name, a file, (inputs, targets), a dataset, or three of these to "
         f"train, validate and test on; got {_shown(source)}."
     )
+
+
+def _inputs_and_targets(inputs: Any, targets: Any, where: str, drop: Sequence[str], aside: Sequence[str]) -> Raw:
+    several = _several(inputs)
+    if several is None and is_table(inputs):
+        return _beside(_plain(_array(targets, "targets")), "", columns_of(inputs) or {}, where, drop, aside)
+    _check_names_nothing(where, drop, aside)
+    if several is None and _is_dataset(targets):
+        raise TypeError(f"compare: {where} are a {type(inputs).__name__} and a dataset; give two of one form.")
+    return Raw(_array(inputs, "inputs") if several is None else several, _plain(_array(targets, "targets")), "")
 
 
 def _several(given: Any) -> Several | None:
@@ -301,17 +301,28 @@ def _number(text: str) -> float | None:
 
 def _cells(cells: Sequence[str], decimal_comma: bool) -> NDArray[Any]:
     """Column of text as numbers or days, if all its cells are; NaN or `UNKNOWN` where missing."""
-    stripped = [cell.strip() for cell in cells]
-    known = [cell for cell in stripped if cell.lower() not in _MISSING]
-    if len(known) == len(cells) and all(_WHOLE.fullmatch(cell) and len(cell) < 18 for cell in known):
-        return np.array([int(cell) for cell in stripped])
+    texts = list(map(_text, cells))
+    known = list(filter(None, texts))
+    if len(known) == len(texts) and all(map(_WHOLE.fullmatch, known)):
+        return np.array(list(map(int, texts)))
     if known and all(map(DATE.fullmatch, known)):
-        return _days([cell if cell.lower() not in _MISSING else "NaT" for cell in stripped])
-    for numbers in (stripped, [cell.replace(",", ".", 1) for cell in stripped] if decimal_comma else []):
-        found = [math.nan if cell.lower() in _MISSING else _number(cell) for cell in numbers]
-        if found and None not in found:
-            return np.array(found, dtype=np.float64)
-    return np.array([UNKNOWN if cell.lower() in _MISSING else cell for cell in stripped])
+        return _days([text or "NaT" for text in texts])
+    found = _numbers(texts)
+    if None in found and decimal_comma:
+        found = _numbers([text.replace(",", ".", 1) for text in texts])
+    if found and None not in found:
+        return np.array(found, dtype=np.float64)
+    return np.array([text or UNKNOWN for text in texts])
+
+
+def _text(cell: str) -> str:
+    """The cell's text, "" if it is missing."""
+    text = cell.strip()
+    return "" if text.lower() in _MISSING else text
+
+
+def _numbers(texts: Sequence[str]) -> list[float | None]:
+    return [_number(text) if text else math.nan for text in texts]
 
 
 def _days(dates: Any) -> NDArray[np.float64]:
@@ -378,17 +389,21 @@ def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
     if isinstance(cells, Tensor):
         cells = cells.detach().cpu().numpy()
     cells = list(cells)
-    missing = [is_missing(cell) for cell in cells]
+    missing = list(map(is_missing, cells))
     known = [cell for cell, gone in zip(cells, missing, strict=True) if not gone]
     for kinds, convert in _CONVERTERS:
-        if known and all(isinstance(cell, kinds) for cell in known):
+        if known and _are(known, kinds):
             return convert(cells, missing)
     if any(missing):
         cells = [math.nan if gone else cell for cell, gone in zip(cells, missing, strict=True)]
     for kinds, dtype in (((bool, np.bool_), np.bool_), ((int, np.integer), np.int64)):
-        if all(isinstance(cell, kinds) for cell in cells):
+        if _are(cells, kinds):
             return np.array(cells, dtype=dtype)
     return _floats(name, cells, where)
+
+
+def _are(cells: Sequence[Any], kinds: Any) -> bool:
+    return all(isinstance(cell, kinds) for cell in cells)
 
 
 def _floats(name: str, cells: list[Any], where: str) -> NDArray[Any]:
