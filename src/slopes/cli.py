@@ -434,15 +434,21 @@ def accuracy(
       slopes accuracy --against torch,jax,scipy,keras --out docs/accuracy.md
       slopes accuracy --exhaustive gelu silu --workers 2
     """
+    if exhaustive and (against or update):
+        raise click.UsageError("accuracy: --exhaustive takes neither --against nor --update")
+    if readings is not None and not exhaustive:
+        raise click.UsageError("accuracy: --readings goes with --exhaustive")
     cards = _load(names) if names else None
     if exhaustive:
-        if against or update:
-            raise click.UsageError("accuracy: --exhaustive takes neither --against nor --update")
         return _count_exhaustively(cards, out or "docs/exhaustive.csv", readings, workers or 1, as_json)
-    if readings is not None:
-        raise click.UsageError("accuracy: --readings goes with --exhaustive")
+    return _measure(cards, against, out, update, workers, as_json)
+
+
+def _measure(
+    cards: Sequence[Card] | None, against: str | None, out: str | None, update: bool, workers: int | None, as_json: bool
+) -> int:
     if workers is None:
-        workers = 1 if names and len(names) < 8 else os.cpu_count() or 1  # a process starts in seconds
+        workers = 1 if cards and len(cards) < 8 else os.cpu_count() or 1  # a process starts in seconds
     with _complaining(ImportError):
         from slopes.accuracy import measure
     out = out or ("docs/accuracy.md" if update else None)

@@ -158,10 +158,15 @@ def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFun
     if is_ours and x.dtype in HALF:
         function.value, function.pull = half_tensors.functions(card, settings, x)
         return function
+    if compiled is None and is_ours and x.dtype is torch.float32:
+        _shorten(function, name, settings)
+    return _by_kernel(function, compiled, x) if compiled is not None or x.dtype in DTYPES else None
+
+
+def _by_kernel(function: PlainFunction, compiled: Any, x: Tensor) -> PlainFunction:
+    """The function, by its kernel if there is one."""
     if compiled is None:
-        if is_ours and x.dtype is torch.float32:
-            _shorten(function, name, settings)
-        return function if x.dtype in DTYPES else None
+        return function
     function.value, function.pull = compiled.value, compiled.pull
     if x.numel() <= KEPT and x.dtype in DTYPES:
         function.value_and_slope = compiled.value_and_slope

@@ -73,23 +73,26 @@ class Options:
     ) -> Script:  # fmt: skip
         """Code that prints the results; `each` follows every argument of the second."""
         lines: list[str] = []
-        variable, form = self.subject.variable, self.subject.form
+        form = self.subject.form
         by_constructor = form.reduction == "attribute" and rebuilt(self.subject.thing, reduction=reduction) is not None
         reduced = {"reduction": reduction} if reduction is not None and by_constructor else {}
         is_made_again = bool(reduced) or any(how == "made" for options in several for _, how in options)
         for place, options in enumerate(several):
             more = [f"{name}={self.spell(x)}" for (name, how), x in options.items() if how == "call"]
-            if is_made_again:
-                made = {name: x for (name, how), x in options.items() if how == "made"}
-                lines.append(f"{variable} = {self.subject.rebuilt_code(**made, **reduced)}")
             if reduction is not None and form.reduction == "keyword":
                 more.append(f"reduction={reduction!r}")
-            elif reduction is not None and not reduced:
-                lines.append(f"{variable}.reduction = {reduction!r}")
+            if is_made_again:
+                lines.append(self._made_again(options, reduced))
+            if reduction is not None and form.reduction != "keyword" and not reduced:
+                lines.append(f"{self.subject.variable}.reduction = {reduction!r}")
             lines.append(f"result_{place + 1} = {self.subject.called(*more, each=each if place else '')}")
         results = [f"result_{place + 1}" for place in range(len(several))]
         subject = self.subject if reduction is None else doubt_reductions(self.subject)
         return subject.script(arguments, *lines, show.format(*results))
+
+    def _made_again(self, options: dict[tuple[str, str], Any], reduced: dict[str, str]) -> str:
+        made = {name: x for (name, how), x in options.items() if how == "made"}
+        return f"{self.subject.variable} = {self.subject.rebuilt_code(**made, **reduced)}"
 
     def spell(self, x: Any) -> str:
         return self.subject.spell(x) if isinstance(x, Tensor) else repr(x)

@@ -67,9 +67,9 @@ def outcomes(
             cells, result = end
             busy -= 1
             if result.kind == "done":
-                ended = {cell: each for cell, each in zip(cells, result.outcomes, strict=True) if each is not None}
-                queue.put_back(cell for cell in cells if cell not in ended)
-                yield Done(tuple(ended), list(ended.values()), result.machine)
+                done = _done(cells, result)
+                queue.put_back(cell for cell in cells if cell not in done.cells)
+                yield done
             elif result.kind == "refused":
                 if not place.replaceable:
                     raise StudyError(f"executor: the study does not load where it is to be trained: {result.reason}.")
@@ -78,6 +78,11 @@ def outcomes(
                 yield from queue.divide(cells, result, is_blamed=place.shared)
     if refused:
         yield from outcomes(job, refused, workers=1, threads=threads, until=until)
+
+
+def _done(cells: Cells, result: ChunkResult) -> Done:
+    ended = {cell: each for cell, each in zip(cells, result.outcomes, strict=True) if each is not None}
+    return Done(tuple(ended), list(ended.values()), result.machine)
 
 
 class _Queue:

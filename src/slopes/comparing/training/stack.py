@@ -50,6 +50,13 @@ def _batched_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
+def _stacked(models: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """Weights and buffers of all models, by name."""
+    tensors = {model: {**dict(model.named_parameters()), **dict(model.named_buffers())} for model in models}
+    names = tensors[models[0]]
+    return {name: torch.stack([tensors[model][name].detach() for model in models]) for name in names}
+
+
 class Stack:
     """`Learner` of many networks; the cells are one group of `stacks`."""
 
@@ -65,13 +72,10 @@ class Stack:
         is_plain = (job.network.output, job.network.class_axis) == (None, -1) and isinstance(job.task.inputs, Tensor)
         self._stages = stages(self.model) if is_plain else None
         self.layers = common.layers_of(self.model)
-        trained = [name for name, p in self.model.named_parameters() if p.requires_grad]
-        tensors = {key: {**dict(m.named_parameters()), **dict(m.named_buffers())} for key, m in start.items()}
-        stacked = {name: torch.stack([tensors[key][name].detach() for key in keys]) for name in tensors[keys[0]]}
-        self.weights = StackedWeights(
-            {name: stacked[name] for name in trained}, [c.rate for c in cells], job.optimizer, job.clip
-        )
-        self.held = {name: value for name, value in stacked.items() if name not in trained}
+        stacked = _stacked([start[key] for key in keys])
+        trained = {name: stacked.pop(name) for name, p in self.model.named_parameters() if p.requires_grad}
+        self.weights = StackedWeights(trained, [cell.rate for cell in cells], job.optimizer, job.clip)
+        self.held = stacked
         self._losses = [(MeanLosses(job.losses[loss], feeds[loss]), index) for loss, index in common.by_loss(cells)]
         self._places = torch.cat([index for _, index in self._losses]).argsort()
 
