@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 import slopes
 from slopes.auditing import examination, growth
-from slopes.auditing.behaviour.costs import kept
+from slopes.auditing.behaviour.costs import _layouts, kept
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
 from slopes.auditing.growth import measure
@@ -165,3 +165,13 @@ def test_the_power_of_growth_is_measured(subject, power):
     if power == 2:
         given = given.having(shape=(8, 64))
     assert measure(given).power == pytest.approx(power, abs=0.15)
+
+
+def stable_softmax(x):
+    e = torch.exp(x - x.amax(-1, keepdim=True))
+    return e / e.sum(-1, keepdim=True)
+
+
+def test_a_gradient_that_is_zero_by_nature_differs_by_rounding():
+    given, _ = subject_of(stable_softmax, seed=7)
+    assert list(_layouts(given.having(dtype=torch.float32))) == []
