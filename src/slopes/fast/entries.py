@@ -149,18 +149,27 @@ def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFun
     if slope is None:
         return None
     function = PlainFunction(body, slope if x.dtype in DTYPES else lambda x: slope(x.float()), x.dtype)
-    name, is_ours = card.body.__name__, x.is_cpu and _is_ours(card)
-    own = own_function(name, settings, x.dtype) if is_ours else None
-    compiled = None if is_ours and x.dtype in HALF else _compile(card, parameters, x)
+    if x.is_cpu and _is_ours(card):
+        return _make_ours(function, card, parameters, settings, x)
+    compiled = _compile(card, parameters, x)
+    return _by_kernel(function, compiled, x) if compiled is not None or x.dtype in DTYPES else None
+
+
+def _make_ours(
+    function: PlainFunction, card: Any, parameters: dict[str, Any], settings: dict[str, Any], x: Tensor
+) -> PlainFunction:
+    name, is_half = card.body.__name__, x.dtype in HALF
+    own = own_function(name, settings, x.dtype)
+    compiled = None if is_half else _compile(card, parameters, x)
     if own is not None and (compiled is None or x.numel() < own[1]):
         function.own = own[0]
         return function
-    if is_ours and x.dtype in HALF:
+    if is_half:
         function.value, function.pull = half_tensors.functions(card, settings, x)
         return function
-    if compiled is None and is_ours and x.dtype is torch.float32:
+    if compiled is None and x.dtype is torch.float32:
         _shorten(function, name, settings)
-    return _by_kernel(function, compiled, x) if compiled is not None or x.dtype in DTYPES else None
+    return _by_kernel(function, compiled, x)
 
 
 def _by_kernel(function: PlainFunction, compiled: Any, x: Tensor) -> PlainFunction:

@@ -303,9 +303,13 @@ def _loss_of_classes(self: Any, card: Any, kernel: Any, input: Any, target: Any)
         return None
     if target.dtype in (torch.int64, torch.uint8) and target.shape == rows.shape[:-1]:
         return _loss_of_labels(self, card, kernel, rows, target, input, smoothing)
-    if smoothing is None or self.ignore_index >= 0 or target.shape != input.shape or not fits(input, target):
+    if smoothing is None or self.ignore_index >= 0 or not _are_chances(target, input):
         return None
     return _loss_of_rows(self, card, kernel, rows, _smooth(self, target.movedim(axis, -1), rows, smoothing), input)
+
+
+def _are_chances(target: Tensor, input: Tensor) -> bool:
+    return target.shape == input.shape and fits(input, target)
 
 
 def _smooth(self: Any, chances: Tensor, rows: Tensor, smoothing: float | None) -> Tensor:

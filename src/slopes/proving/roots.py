@@ -57,15 +57,8 @@ def find_roots(slope: Slope, effort: int) -> Roots:
     while cells:
         low, high = cells.popleft()
         count += 1
-        bounds, change, breaks = slope.between(low, high)
-        if _sign(bounds):
-            continue
-        zeros = {end for end in (low, high) if slope.is_root(end)}
-        made.found |= zeros
-        is_monotone = not breaks and bool(_sign(change))
-        if breaks or zeros:
-            bounds, _, _ = slope.between(low, high, LOW | HIGH)
-        if _sign(bounds) or (is_monotone and (zeros or _add_root(made, slope, low, high))):
+        bounds = _undecided(made, slope, low, high)
+        if bounds is None:
             continue
         half = middle(low, high)
         if _is_zero(bounds) and half is not None:
@@ -76,6 +69,21 @@ def find_roots(slope: Slope, effort: int) -> Roots:
             return made
         cells += [(low, half), (half, high)]
     return made
+
+
+def _undecided(made: Roots, slope: Slope, low: float, high: float) -> Bounds | None:
+    """Bounds of the slope in a cell; None once the cell's roots are known."""
+    bounds, change, breaks = slope.between(low, high)
+    if _sign(bounds):
+        return None
+    zeros = {end for end in (low, high) if slope.is_root(end)}
+    made.found |= zeros
+    is_monotone = not breaks and bool(_sign(change))
+    if breaks or zeros:
+        bounds, _, _ = slope.between(low, high, LOW | HIGH)
+    if _sign(bounds) or (is_monotone and (zeros or _add_root(made, slope, low, high))):
+        return None
+    return bounds
 
 
 def _sign(bounds: Bounds) -> int:

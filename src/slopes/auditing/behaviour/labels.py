@@ -73,9 +73,9 @@ class Options:
     ) -> Script:  # fmt: skip
         """Code that prints the results; `each` follows every argument of the second."""
         lines: list[str] = []
+        results: list[str] = []
         form = self.subject.form
-        by_constructor = form.reduction == "attribute" and rebuilt(self.subject.thing, reduction=reduction) is not None
-        reduced = {"reduction": reduction} if reduction is not None and by_constructor else {}
+        reduced = self._by_constructor(reduction)
         is_made_again = bool(reduced) or any(how == "made" for options in several for _, how in options)
         for place, options in enumerate(several):
             more = [f"{name}={self.spell(x)}" for (name, how), x in options.items() if how == "call"]
@@ -85,10 +85,16 @@ class Options:
                 lines.append(self._made_again(options, reduced))
             if reduction is not None and form.reduction != "keyword" and not reduced:
                 lines.append(f"{self.subject.variable}.reduction = {reduction!r}")
-            lines.append(f"result_{place + 1} = {self.subject.called(*more, each=each if place else '')}")
-        results = [f"result_{place + 1}" for place in range(len(several))]
+            results.append(f"result_{place + 1}")
+            lines.append(f"{results[-1]} = {self.subject.called(*more, each=each if place else '')}")
         subject = self.subject if reduction is None else doubt_reductions(self.subject)
         return subject.script(arguments, *lines, show.format(*results))
+
+    def _by_constructor(self, reduction: str | None) -> dict[str, str]:
+        """The reduction as an argument of the constructor, if it is one."""
+        if reduction is None or self.subject.form.reduction != "attribute":
+            return {}
+        return {} if rebuilt(self.subject.thing, reduction=reduction) is None else {"reduction": reduction}
 
     def _made_again(self, options: dict[tuple[str, str], Any], reduced: dict[str, str]) -> str:
         made = {name: x for (name, how), x in options.items() if how == "made"}

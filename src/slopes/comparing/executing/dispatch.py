@@ -58,9 +58,7 @@ def outcomes(
     with closing(_place(job, len(queue.waiting), executor, workers, threads)) as place:
         busy = 0
         while queue.fill(is_idle=not busy) or busy:
-            while queue.waiting and busy < place.width and time.monotonic() < until:
-                place.submit(queue.waiting.popleft())
-                busy += 1
+            busy += queue.submit(place, place.width - busy, until)
             end = place.ended(until) if busy else None
             if end is None:
                 return
@@ -100,6 +98,14 @@ class _Queue:
             self._alone = self._suspects.popleft()
             self.waiting.append(self._alone)
         return bool(self.waiting or self._suspects)
+
+    def submit(self, place: Place, most: float, until: float) -> int:
+        """Submit chunks before a time, and return their number."""
+        count = 0
+        while self.waiting and count < most and time.monotonic() < until:
+            place.submit(self.waiting.popleft())
+            count += 1
+        return count
 
     def put_back(self, cells: Iterable[Cell]) -> None:
         """Let cells wait as the next chunk, if there are any."""
