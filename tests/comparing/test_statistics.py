@@ -368,7 +368,7 @@ def test_a_seed_with_a_failed_run_is_left_out_of_both_and_counted():
     without = [Series(one.validation[:, kept], one.test[:, kept]) for one in (a, b)]
     found, rest = verdict_of(a, b), verdict_of(*without)
     assert found[:-1] == rest[:-1]
-    assert found.words == rest.words + "; 2 seeds left out, where a run failed"
+    assert found.words == rest.words + "; 2 seeds left out, where a run failed or has no value"
     assert shared(a, b)[0].test.shape == (2, 8)
 
 
@@ -395,7 +395,7 @@ def test_where_every_run_failed_nothing_is_said():
     found = verdict_of(lost, one_rate(*range(6)))
     assert np.isnan(found.difference)
     assert found[1:9] == (None, None, 1.0, 1.0, 1.0, "undecided", 6, None)
-    assert found.words == "0 seeds can show nothing: it takes 6; 6 seeds left out, where a run failed"
+    assert found.words == "0 seeds can show nothing: it takes 6; 6 seeds left out, where a run failed or has no value"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from slopes.comparing import export
 from slopes.comparing.errors import StudyError, reason_of
@@ -134,7 +135,7 @@ def _method(study: Results, verdicts: dict[str, list[Verdict]]) -> dict[str, Any
 
 #: columns of the file to download: of a pair, and of its comparison with the baseline
 OF_PAIR = (
-    *("activation", "loss", "fed", "rate", "metric", "mean", "low", "high", "seeds", "diverged", "failed", "dead"),
+    *("activation", "loss", "rate", "metric", "mean", "low", "high", "seeds", "diverged", "failed", "dead"),
     *("saturated", "reason"),
 )
 OF_COMPARISON = ("difference", "difference_low", "difference_high", "p", "p_equal", "verdict")
@@ -148,11 +149,15 @@ def _download(study: Results, verdicts: dict[str, list[Verdict]]) -> str:
         for row in study.table(metric.name):
             found = compared.get((row["activation"], row["loss"]), {})
             rows.append(
-                {name: row.get(name) for name in OF_PAIR}
-                | {name: found.get(name.removeprefix("difference_")) for name in OF_COMPARISON}
+                {name: _rounded(row.get(name)) for name in OF_PAIR}
+                | {name: _rounded(found.get(name.removeprefix("difference_"))) for name in OF_COMPARISON}
             )
-    text = export.csv_text(rows).encode()
-    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(text).decode()}"
+    return f"data:text/csv;charset=utf-8,{quote(export.csv_text(rows), safe=' ,()=+:;')}"
+
+
+def _rounded(value: Any) -> Any:
+    """Round to six digits, as the page holds the file; `Study.export` has all of them."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _assets(shown: list[Any]) -> dict[str, Any]:
