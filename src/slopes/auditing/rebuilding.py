@@ -70,6 +70,12 @@ def _values_inside(thing: Any) -> Iterator[tuple[str, Any]]:
                 yield from x.keywords.items()
 
 
+def is_handed_on(thing: Any, name: str) -> bool:
+    """Whether only a module inside keeps an option, which may need it for other inputs than those that are tried."""
+    parts = [part for part in thing.modules() if part is not thing] if isinstance(thing, torch.nn.Module) else []
+    return name not in dir(thing) and any(name in vars(part) for part in parts)
+
+
 def made(kind: Any, arguments: Mapping[str, Any]) -> Any:
     """Instance of a class; None if its constructor raises."""
     try:

@@ -18,7 +18,7 @@ from slopes.auditing.behaviour.batches import several
 from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
-from slopes.auditing.rebuilding import constructor_arguments, rebuilt
+from slopes.auditing.rebuilding import constructor_arguments, is_handed_on, rebuilt
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import EXTRAS, attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
@@ -83,6 +83,7 @@ def _options(subject: Subject) -> Iterator[Option]:
     for place, given in enumerate(((constructor_arguments(thing) or {}), of_call)):
         for name, value in given.items():
             numeric = type(value) in (bool, int, float) and value == value
+            numeric = numeric and (bool(place) or not is_handed_on(thing, name))
             if numeric and name not in EXTRAS and not _may_be_idle(thing, name):
                 yield Option(name, value, bool(place))
 
