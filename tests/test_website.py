@@ -20,7 +20,7 @@ pytest.importorskip("sympy")
 pytest.importorskip("flint")
 pytest.importorskip("torch")
 
-from website import documents, functions, javascript  # noqa: E402
+from website import documents, examples, functions, javascript  # noqa: E402
 from website.checking import find_faults  # noqa: E402
 
 import slopes  # noqa: E402
@@ -362,3 +362,8 @@ def test_the_gallery_shows_each_function_with_its_properties():
     assert found["huber"][:2] == ("regression losses", {"convex", "arithmetic alone", "in PyTorch"})
     assert all(float(error) < 100 for _, _, error in found.values() if error)
     assert sum(bool(error) for _, _, error in found.values()) > 80
+
+
+def test_code_that_draws_noise_prints_the_same_again():
+    for name in ("rrelu", "gumbel_softmax"):
+        assert examples.examples(CARDS[name]) == examples.examples(CARDS[name])

@@ -91,5 +91,6 @@ def _module(card: Card) -> str:
     if has_classes(card):  # modules have them on axis 1
         inputs = {name: np.swapaxes(x, 1, 2) if x.ndim == 3 else x for name, x in inputs.items()}
     lines = ["import torch", "import slopes", "import slopes.nn as nn", "", *_literals(inputs, "torch.tensor")]
+    lines += ["torch.manual_seed(0)"] if card.noise else []
     lines += [f"module = nn.module(slopes.{card.name})", f"print(module({', '.join(_inputs(card))}))"]
     return "\n".join(lines)
