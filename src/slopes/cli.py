@@ -239,6 +239,9 @@ def show(names: tuple[str, ...], out: str | None, as_json: bool) -> None:
 )
 @click.option("--roles", metavar="ROLE,...", help="Roles of the tensors of --example, as in prediction,target,mask.")
 @click.option("--call", metavar="EXPR", help="How to call it, as in 'lambda loss, batch: loss(*batch, beta=0.1)'.")
+@click.option(
+    "--framework", metavar="NAME", help="Framework of its arrays, where its code does not show it: jax, keras."
+)
 @click.option("--bounded", is_flag=True, help="The loss saturates on purpose, as robust losses do.")
 @click.option("--batch-level", is_flag=True, help="The loss depends on a whole batch on purpose.")
 @click.option("--allow", multiple=True, metavar="CHECK", help="Take the findings of this check as notes; repeatable.")

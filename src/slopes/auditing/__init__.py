@@ -19,8 +19,8 @@ def audit(
     subject: Any, *, kind: str | None = None, against: Any = None, quick: bool = False, seed: int = 0,
     space: str | None = None, elicits: str | None = None, bounded: bool = False, batch_level: bool = False,
     terms: Mapping[str, Callable[..., Any]] | None = None, divisor: str | None = None, example: Any = None,
-    roles: Any = None, call: Callable[..., Any] | None = None, model: Any = None, batch: Any = None,
-    time_limit: float = 120.0, memory_limit: float = 400.0,
+    roles: Any = None, call: Callable[..., Any] | None = None, framework: str | None = None, model: Any = None,
+    batch: Any = None, time_limit: float = 120.0, memory_limit: float = 400.0,
 ) -> Report:  # fmt: skip
     """Audit a loss or an activation, and return the findings as a `Report`.
 
@@ -41,6 +41,7 @@ def audit(
       "rejected" for the outputs of a model; "target", "labels", "teacher", "reference", "input", "weight" or "mask".
       `call` is a function of the loss and the batch, where the loss does not take the tensors in this order. `example`
       and `call` may be text, an expression that may name torch, F, np and all that the object's file names.
+    - `framework`: "jax" or "keras" for a function of its arrays, where the code does not show that.
 
     `against` is the reference that it should equal: a class or function of torch, a card, any callable, or text. With
     `model` and `batch` (inputs and targets), the audit also checks the tensors of a real training. `quick` skips slow
@@ -64,6 +65,7 @@ def audit(
     declared: dict[str, Any] = {
         "kind": kind, "space": space, "elicits": elicits, "bounded": bounded, "batch_level": batch_level,
         "terms": dict(terms or {}), "divisor": divisor, "example": example, "roles": roles, "call": call,
+        "framework": framework,
     }  # fmt: skip
     options: dict[str, Any] = {
         "against": against, "quick": quick, "seed": seed, "model": model, "batch": batch, "time_limit": time_limit,

@@ -80,3 +80,9 @@ def _layouts_of_entries(kind: Kind) -> Iterator[list[Form]]:
     yield [Form(kind=kind, shape=shape) for shape in shapes]
     if kind.tells_yes_or_no or kind.is_margin:
         yield [Form(kind=kind, shape=shape, target="whole") for shape in shapes[:3]]
+
+
+def with_axis(group: list[Form]) -> list[Form]:
+    """Forms with the axis that Keras takes the mean over, in the place of forms without it."""
+    forms = [form if len(form.shape) > 1 else replace(form, shape=(*form.shape, 1)) for form in group]
+    return [form for form in forms if form.kind is None or not form.kind.rowwise or form.shape[-1] > 1]

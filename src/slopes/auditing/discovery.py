@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.candidates import IMAGE, LABELLED, ROWS_2, candidates, suggested, with_declared_space
+from slopes.auditing.adapters import FRAMEWORKS, Adapted, framework_of, to_torch
+from slopes.auditing.candidates import IMAGE, LABELLED, ROWS_2, candidates, suggested, with_axis, with_declared_space
 from slopes.auditing.fitness import fitness, is_separable
 from slopes.auditing.form import Declared, Form
 from slopes.auditing.growth import Budget
@@ -42,6 +43,10 @@ def subject_of(
         raise TypeError(f"audit takes a card, a function or a module, got {type(thing).__name__}")
 
     source = source_of(origin, spec)
+    framework = "torch" if isinstance(thing, Card) else declared.framework or framework_of(thing)
+    if framework != "torch":
+        thing, source = Adapted(thing, framework, cache={}), replace(source, framework=framework)
+        declared = replace(declared, terms={name: to_torch(x, framework) for name, x in declared.terms.items()})
 
     def make(form: Form) -> Subject:
         subject = Subject(thing, form, source=source, declared=declared, seed=seed, quick=quick)
@@ -50,9 +55,11 @@ def subject_of(
 
     with preserved():
         form = _of_card(thing) if isinstance(thing, Card) else _find(thing, declared, make)
+    if framework == "keras":  # its operations come down to float32, though they take float64
+        form = replace(form, dtype=torch.float32)
     subject = make(form)
     subject.find_changes()
-    return subject, _facts(subject)
+    return subject, [*_facts(subject), *_of_framework(framework)]
 
 
 def make_instance(thing: type, spec: str | None) -> Any:
@@ -97,11 +104,14 @@ def _fitting(thing: Any, names: list[str] | None, declared: Declared, make: Call
     title = str(attribute_of(thing, "__name__", type(thing).__name__))
     named = None if declared.kind else suggested(names or [], title)
     told = has_roles(names or [])
-    form, score = _fittest(make, list(candidates(names, declared, named)), named, told)
+    groups = list(candidates(names, declared, named))
+    if isinstance(thing, Adapted) and thing.framework == "keras":
+        groups = [group for group in map(with_axis, groups) if group]
+    form, score = _fittest(make, groups, named, told)
     form = replace(form, reduction=reduction_way(thing))
     if declared.kind is not None or _is_of(form, named):
         return replace(form, sure=declared.kind is not None or score > 0)
-    rival = "" if told or score < SURE else _rival(make, form, candidates(names, declared, named))
+    rival = "" if told or score < SURE else _rival(make, form, groups)
     return replace(form, sure=score >= SURE and not rival, rival=rival)
 
 
@@ -304,6 +314,12 @@ def _values_of(x: Tensor, space: Space, form: Form) -> str:
     if not x.is_floating_point():
         return "labels"
     return "0 or 1" if space.is_sign and form.target == "zero_one" else str(space)
+
+
+def _of_framework(framework: str) -> list[str]:
+    if framework == "torch":
+        return []
+    return [f"computed by {FRAMEWORKS[framework]}, so devices, memory layouts and torch.compile are not checked"]
 
 
 def _facts(subject: Subject) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slopes.auditing import adapters
 from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.domains import OneOf, shown
 from slopes.hints import did_you_mean
@@ -40,14 +41,17 @@ class Declared:
     example: Any = None
     roles: Any = None
     call: Callable[..., Any] | None = None
+    framework: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("kind", "space", "elicits", "divisor"):
+        for name in ("kind", "space", "elicits", "divisor", "framework"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise TypeError(f"audit: {name} must be text, got {shown(value)}")
         if self.divisor is not None:
             OneOf(("elements", "rows", "weights", "valid", "one")).check("audit", "divisor", self.divisor)
+        if self.framework is not None:
+            OneOf(tuple(adapters.FRAMEWORKS)).check("audit", "framework", self.framework)
         kinds = ("activation", *KINDS, *FRAMEWORKS)
         if self.kind is not None and self.kind not in kinds:
             raise ValueError(f"audit: no kind {self.kind!r}; {did_you_mean(self.kind, kinds)}")

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from slopes.auditing.adapters import metered
 from slopes.auditing.report import Skip
 
 ROWS = (16, 32)
@@ -88,11 +89,11 @@ def _cost(subject: Any, arguments: Sequence[Tensor]) -> tuple[int, float, float]
 
 
 def allocated(call: Callable[[], Any]) -> float:
-    """Bytes of the tensors that a call makes, or if it makes none, the peak of NumPy's memory."""
+    """Bytes of the tensors and of JAX's arrays that a call makes, or if it makes none, the peak of NumPy's memory."""
     counted = _Allocated()  # type: ignore[no-untyped-call]
-    with counted:
+    with metered() as meter, counted:
         call()
-    return counted.size or _traced_peak(call)
+    return counted.size + meter.size or _traced_peak(call)
 
 
 class _Allocated(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slopes.auditing.adapters import Adapted, is_keras
+
 PLAIN = (bool, int, float, str, tuple, type(None))
 DEPTH = 6  #: levels of objects inside objects that are compared
 OF_MODULES = vars(torch.nn.Module()).keys()  #: attributes that every module has
@@ -27,6 +29,8 @@ def constructor_arguments(thing: Any) -> dict[str, Any] | None:
     They are read from attributes of the same names, or else from partial functions and modules that the instance
     holds. An attribute that was set after construction is no argument: the equal would differ inside.
     """
+    if isinstance(thing, Adapted):
+        return constructor_arguments(thing.subject)
     try:
         candidates = _candidates(thing)
         return next(
@@ -61,6 +65,8 @@ def _parameters(kind: type) -> list[inspect.Parameter] | None:
 
 def _values_inside(thing: Any) -> Iterator[tuple[str, Any]]:
     """Yield (name, value) of keywords of partial functions, and of attributes of modules, that an instance holds."""
+    if is_keras(thing):
+        yield from thing.get_config().items()
     modules = list(thing.modules()) if isinstance(thing, torch.nn.Module) else [thing]
     for holder in reversed(modules):  # the outer ones last, which count in a dict
         held = getattr(holder, "__dict__", {})
@@ -87,6 +93,9 @@ def made(kind: Any, arguments: Mapping[str, Any]) -> Any:
 
 def rebuilt(thing: Any, **settings: Any) -> Any:
     """Equal of an instance with other constructor arguments, in the same mode; None if it cannot be made."""
+    if isinstance(thing, Adapted):
+        inner = rebuilt(thing.subject, **settings)
+        return None if inner is None else thing.like(inner, None if thing.cache is None else {})
     arguments = constructor_arguments(thing)
     if arguments is None:
         return None

@@ -14,7 +14,7 @@ from slopes.loading import describe
 from slopes.notebook import escape, judged, preformatted, table
 
 #: folders of libraries on the way from an exception to the function that called them
-LIBRARIES = {"torch", "numpy", "scipy", "mpmath", "flint", "sympy"}
+LIBRARIES = {"torch", "numpy", "scipy", "mpmath", "flint", "sympy", "jax", "keras"}
 SEVERITIES = ("error", "warning", "note")
 
 

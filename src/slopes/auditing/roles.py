@@ -64,10 +64,12 @@ def _listed(example: Any) -> Sequence[Any]:
 
 
 def _entered(x: Any) -> Any:
-    if not isinstance(x, (Tensor, np.ndarray)):
+    if not hasattr(x, "__array__"):
         raise TypeError(f"audit: example must hold tensors or arrays, got {shown(x)}")
-    array = x.detach().cpu().to(torch.float64 if x.is_floating_point() else x.dtype) if isinstance(x, Tensor) else x
-    return np.asarray(array, dtype=np.float64 if np.asarray(array).dtype.kind == "f" else None)
+    if isinstance(x, Tensor):
+        x = x.detach().cpu().to(torch.float64 if x.is_floating_point() else x.dtype)
+    array = np.asarray(x)
+    return array.astype(np.float64) if array.dtype.kind == "f" or array.dtype.name == "bfloat16" else array
 
 
 def _roles(tensors: Sequence[Any], roles: Any, names: Sequence[str] | None) -> list[str]:

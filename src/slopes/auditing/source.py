@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import copy
 import functools
 import importlib
@@ -12,8 +13,8 @@ import linecache
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from types import CellType, CodeType, FunctionType, ModuleType
+from dataclasses import dataclass, field, replace
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ import torch
 from torch import Tensor
 
 from slopes import domains
+from slopes.auditing.adapters import Adapted
 from slopes.auditing.rebuilding import constructor_arguments
+from slopes.auditing.scopes import names_in, scope_of
 from slopes.auditing.signatures import attribute_of
 from slopes.card import Card
 
@@ -41,15 +44,19 @@ class Source:
     lines: tuple[str, ...] = ()
     expression: str | None = None
     thing: Any = field(default=None, repr=False)
+    framework: str = "torch"  #: of its arrays, which an adapter makes of tensors
 
     def assign(self, variable: str) -> tuple[list[str], dict[str, Any]]:
         """(lines that assign the subject to a variable, objects by name that no line makes)."""
-        if self.expression is None:
+        expression, lines, given = self.expression, [*self.lines], {}
+        if expression is None:
             kind = type(self.thing).__name__
-            told = f"# {variable} is the {kind} that was audited; it cannot be written as code"
-            return [told], {variable: self.thing}
-        made = [] if self.expression == variable else [f"{variable} = {self.expression}"]
-        return [*self.lines, *made], {}
+            lines = [f"# {variable} is the {kind} that was audited; it cannot be written as code"]
+            expression, given = variable, {variable: self.thing}
+        if self.framework != "torch":
+            lines.append("from slopes.auditing.adapters import to_torch")
+            expression = f"to_torch({expression}, {self.framework!r})"
+        return [*lines, *([] if expression == variable else [f"{variable} = {expression}"])], given
 
 
 def evaluate(option: str, text: str, scope: Mapping[str, Any]) -> Any:
@@ -70,7 +77,7 @@ def with_own_modules(function: Any) -> tuple[Any, dict[str, Any]]:
     """(function with copies of the modules that it names, these copies by name); another callable as it is."""
     if not isinstance(function, FunctionType):
         return function, {}
-    held = {name: x for name, x in _scope(function).items() if name in _names(function.__code__)}
+    held = {name: x for name, x in scope_of(function).items() if name in names_in(function.__code__)}
     models = {name: copy.deepcopy(x) for name, x in held.items() if isinstance(x, torch.nn.Module)}
     cells = (CellType(models.get(name, held.get(name))) for name in function.__code__.co_freevars)
     scope = {**function.__globals__, **models}
@@ -79,12 +86,9 @@ def with_own_modules(function: Any) -> tuple[Any, dict[str, Any]]:
     return own, models
 
 
-def _names(code: CodeType) -> set[str]:
-    inner = (x for x in code.co_consts if isinstance(x, CodeType))
-    return {*code.co_names, *code.co_freevars}.union(*map(_names, inner))
-
-
 def source_of(thing: Any, spec: str | None = None) -> Source:
+    if isinstance(thing, Adapted):
+        return replace(source_of(thing.subject, spec), framework=thing.framework)
     called = "()" if isinstance(thing, type) else ""
     if spec is not None and not isinstance(thing, Card):
         return Source(spec, ("import slopes.loading",), f"slopes.loading.find({spec!r}){called}")
@@ -122,6 +126,7 @@ def _written(thing: Any) -> tuple[list[str], str]:
     home = importable(thing)
     if home is not None:
         return [f"from {home} import {thing.__name__}"], thing.__name__
+    thing = _decorated(thing)
     return _of_code(thing) if isinstance(thing, (FunctionType, type)) else _of_instance(thing)
 
 
@@ -138,6 +143,14 @@ def _of_code(thing: Any) -> tuple[list[str], str]:
         spec = f"{sys.modules[thing.__module__].__file__}:{thing.__qualname__}"
         return ["import slopes.loading"], f"slopes.loading.find({spec!r})"
     return _defined(thing)
+
+
+def _decorated(thing: Any) -> Any:
+    """Function that a decorator of JAX compiles, whose source has the decorator; another object as it is."""
+    if not type(thing).__module__.startswith("jaxlib"):
+        return thing
+    function = inspect.unwrap(thing)
+    return function if isinstance(function, FunctionType) and _text(function).startswith("@") else thing
 
 
 def _call(function: Any, given: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[list[str], str]:
@@ -190,7 +203,7 @@ def _defined(thing: Any, *known: str) -> tuple[list[str], str]:
     """Source of a function or class after the code of everything that it names, except `known` names."""
     text = _text(thing)
     tree = ast.parse(text)
-    scope = _scope(thing)
+    scope = scope_of(thing)
     own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
     own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)} | {str(thing.__name__), *known}
     lines = []
@@ -212,15 +225,6 @@ def _named(lines: list[str], expression: str, name: str) -> list[str]:
     if lines == [f"import {expression}"]:
         return [f"import {expression} as {name}"]
     return [*lines, f"{name} = {expression}"]
-
-
-def _scope(thing: Any) -> dict[str, Any]:
-    if isinstance(thing, type):
-        functions = [x for x in vars(thing).values() if isinstance(x, FunctionType)]
-        return {**vars(sys.modules[thing.__module__]), **{k: x for f in functions for k, x in _scope(f).items()}}
-    names = thing.__code__.co_freevars
-    cells = {name: cell.cell_contents for name, cell in zip(names, thing.__closure__ or (), strict=True)}
-    return {**thing.__globals__, **cells}
 
 
 def _text(thing: Any) -> str:
@@ -246,12 +250,13 @@ def importable(thing: Any) -> str | None:
         return None
     parts = home.split(".") if home and not home.startswith("torch._C") else []
     packages = [".".join(parts[: count + 1]) for count in range(len(parts))] or COMPILED
+    if parts[:1] in (["jax"], ["keras"]):  # which define it in a private package
+        public = [part for part in parts if part not in ("src", "_src")]
+        packages[:0] = [".".join(public[: count + 1]) for count in range(len(public))]
     for package in packages:
-        try:
+        with contextlib.suppress(Exception):
             if getattr(importlib.import_module(package), name, None) is thing:
                 return package
-        except Exception:
-            return None
     return None
 
 

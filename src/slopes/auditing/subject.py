@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 import slopes
+from slopes.auditing.adapters import Adapted
 from slopes.auditing.evidence import Script, Unshown, attempt, locate, own_copy, seed_libraries
 from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.growth import Budget, Growth
@@ -426,8 +427,11 @@ class Subject:
 
     def rebuilt_code(self, **settings: Any) -> str:
         """Code that makes the object again by its constructor, with these arguments changed."""
-        arguments = (constructor_arguments(self.thing) or {}) | settings
-        defaults = {name: p.default for name, p in inspect.signature(type(self.thing)).parameters.items()}
+        thing, variable = self.thing, self.variable
+        if isinstance(thing, Adapted):
+            thing, variable = thing.subject, f"{variable}.subject"
+        arguments = (constructor_arguments(thing) or {}) | settings
+        defaults = {name: p.default for name, p in inspect.signature(type(thing)).parameters.items()}
         given = []
         for name, value in arguments.items():
             if name in settings:
@@ -436,9 +440,12 @@ class Subject:
                 if type(defaults[name]) is not type(value) or defaults[name] != value:
                     given.append(f"{name}={spell(value)}")
             elif value is not defaults[name]:
-                given.append(f"{name}={self.variable}.{name}")
+                given.append(f"{name}={variable}.{name}")
         mode = "" if getattr(self.thing, "training", True) else ".eval()"
-        return f"type({self.variable})({', '.join(given)}){mode}{self._moving(self.form.dtype)}"
+        code = f"type({variable})({', '.join(given)})"
+        if isinstance(self.thing, Adapted):
+            return f"to_torch({code}, {self.thing.framework!r})"
+        return f"{code}{mode}{self._moving(self.form.dtype)}"
 
     def _moving(self, dtype: torch.dtype) -> str:
         """Code after a module that moves it to a dtype, if it has tensors of another."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from slopes.auditing.adapters import Adapted, jit
 from slopes.auditing.behaviour.differences import is_of_float32
 from slopes.auditing.evidence import attempt
 from slopes.auditing.form import Arguments
@@ -45,6 +46,9 @@ FULL = 1024  #: rows of a usual batch
 @about("loss", "activation", unless=("purity",), slow=True)
 def layout_and_cost(subject: Subject) -> Iterator[Finding]:
     yield from _growth(subject)
+    if isinstance(subject.thing, Adapted):
+        yield from _compiled_by_jax(subject)
+        raise Skip(f"memory layouts and torch.compile are of PyTorch, and it computes by {subject.thing.title}")
     wrong = next(_layouts(subject), None)
     if wrong is not None:
         yield wrong
@@ -52,9 +56,12 @@ def layout_and_cost(subject: Subject) -> Iterator[Finding]:
     if subject.form.numpy:
         return
     yield from _memory(subject)
-    is_called_plainly = not subject.form.extra and subject.declared.call is None
-    if subject.card is None and is_called_plainly:  # the tests of transforms cover cards
+    if subject.card is None and _is_called_plainly(subject):  # the tests of transforms cover cards
         yield from _compiled(subject)
+
+
+def _is_called_plainly(subject: Subject) -> bool:
+    return not subject.form.extra and subject.declared.call is None
 
 
 # ------------------------------------------------------------------------------------------------- layout
@@ -257,6 +264,26 @@ def _read_number(subject: Subject, arguments: Arguments, line: str) -> Iterator[
         "warning",
         expected="a result without a look at numbers, which a tensor on the device meta has not",
     )
+
+
+def _compiled_by_jax(subject: Subject) -> Iterator[Finding]:
+    compiled = jit(subject.thing)
+    if compiled is None or not _is_called_plainly(subject):
+        return
+    arguments = subject.draw_few()
+    try:
+        subject.like(thing=compiled)(*arguments)
+    except SubjectError as error:
+        kind = subject.form.kind
+        lines = "from slopes.auditing.adapters import jit", f"compiled = jit({subject.variable})"
+        call = f"compiled{subject.call.removeprefix(subject.variable)}"
+        yield subject.script(arguments, *lines, attempt(call), "came").finding(
+            f"training raises under jax.jit: {str(error).splitlines()[0]}",
+            "choose by jnp.where or jax.lax.cond instead of if, keep float(), NumPy and boolean indices out, and give "
+            "shapes as static arguments",
+            "note" if kind is not None and kind.coupled else "warning",
+            expected="the result that it gives without jax.jit",
+        )
 
 
 def _broken_graph(subject: Subject, arguments: Arguments, reason: str) -> Iterator[Finding]:

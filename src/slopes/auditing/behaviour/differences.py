@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 
+from slopes.auditing.adapters import hand_written
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Skip
@@ -35,7 +36,7 @@ class Slope:
 
 
 def custom_function(subject: Subject, arguments: Arguments) -> str | None:
-    """Name of the first autograd.Function in a call's graph, or None."""
+    """Name of the first derivative in a call's graph that was written by hand, or None."""
     leaf = arguments[0].detach().clone().requires_grad_()
     todo, seen = [subject.total(leaf, *arguments[1:]).grad_fn], set()
     while todo:
@@ -43,8 +44,8 @@ def custom_function(subject: Subject, arguments: Arguments) -> str | None:
         if node is None or node in seen:
             continue
         seen.add(node)
-        if isinstance(node, BackwardCFunction):
-            return type(node).__name__.removesuffix("Backward")
+        if isinstance(node, BackwardCFunction) and (name := hand_written(node)):
+            return name
         todo.extend(parent for parent, _ in node.next_functions)
     return None
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slopes.auditing.adapters import Adapted
 from slopes.auditing.behaviour.batches import several
 from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script
@@ -78,7 +79,7 @@ def idle_options(subject: Subject) -> Iterator[Finding]:
 
 
 def _options(subject: Subject) -> Iterator[Option]:
-    thing = subject.thing
+    thing = subject.thing.subject if isinstance(subject.thing, Adapted) else subject.thing
     of_call = {name: default_of(thing, name) for name in subject.keywords}
     for place, given in enumerate(((constructor_arguments(thing) or {}), of_call)):
         for name, value in given.items():
@@ -110,7 +111,7 @@ def _serves_another_method(thing: Any, name: str) -> bool:
             reached.add(key)
             waiting.extend(methods[key].co_names)
     others = [code for key, code in methods.items() if key not in reached and not key.startswith("__")]
-    return any(name in code.co_names for code in others if code.co_name != "extra_repr")
+    return any(name in code.co_names for code in others if code.co_name not in ("extra_repr", "get_config"))
 
 
 # --------------------------------------------------------------------------------------------- outcomes

@@ -129,7 +129,7 @@ def _is_of_card(decorator: ast.expr) -> bool:
 def _class_obstacle(node: ast.ClassDef, check: Callable[..., str]) -> str | None:
     bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
     methods = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
-    call = methods.get("forward") or methods.get("__call__")
+    call = methods.get("forward") or methods.get("__call__") or methods.get("call")
     if bases & OTHER_BASES or (call is None and not bases):
         return None
     if "Function" in bases:
