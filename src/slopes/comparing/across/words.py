@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from slopes.comparing.across.ranks import Ranking
-from slopes.comparing.words import counted
+from slopes.comparing.words import counted, listed
 
 TITLES = {"nemenyi": "Nemenyi", "wilcoxon": "Wilcoxon with Holm’s correction"}
 
@@ -46,11 +46,11 @@ def _pairs(ranks: Ranking) -> list[str]:
     worse = [ranks.names[i] for i in others if ranks.is_apart(0, i)]
     open_ = [ranks.names[i] for i in others if not ranks.is_apart(0, i)]
     test = TITLES[ranks.test] if ranks.critical is None else f"Nemenyi, critical difference {ranks.critical:.2f}"
-    said = [f"{first}. It is better than {_listed(worse)} ({test})." if worse else f"{first}."]
+    said = [f"{first}. It is better than {listed(worse)} ({test})." if worse else f"{first}."]
     if open_:
-        said.append(f"Whether it is better than {_listed(open_)} is undecided.")
+        said.append(f"Whether it is better than {listed(open_)} is undecided.")
     lower = [
-        f"{ranks.names[i]} is better than {_listed(apart)}"
+        f"{ranks.names[i]} is better than {listed(apart)}"
         for i in others
         if (apart := [ranks.names[j] for j in range(i + 1, len(ranks.names)) if ranks.is_apart(i, j)])
     ]
@@ -59,7 +59,3 @@ def _pairs(ranks: Ranking) -> list[str]:
 
 def _chance(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

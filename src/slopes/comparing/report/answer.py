@@ -9,7 +9,7 @@ from slopes.comparing.pair import Pair
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.results import Among, Results
 from slopes.comparing.statistics import about
-from slopes.comparing.words import counted
+from slopes.comparing.words import counted, listed
 
 if TYPE_CHECKING:
     from slopes.comparing.metrics import Metric
@@ -307,4 +307,4 @@ def _listed(words: Sequence[str]) -> str:
         named, more = list(words), 0
     if more > 0:
         named.append(f"{more} more")
-    return f"{', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else "".join(named)
+    return listed(named)
