@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,6 +20,12 @@ class Cell(NamedTuple):
     loss: int
     rate: float
     seed: int
+
+
+def divided(cells: Sequence[Cell], count: int) -> list[Sequence[Cell]]:
+    """Cells in so many parts of about equal size."""
+    bounds = [i * len(cells) // count for i in range(count + 1)]
+    return [cells[start:end] for start, end in pairwise(bounds)]
 
 
 @dataclass(frozen=True, eq=False)

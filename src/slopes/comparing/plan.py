@@ -11,14 +11,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
-from itertools import pairwise
 from typing import Any
 
 import slopes
 from slopes.comparing import arguments, identity
 from slopes.comparing.deadline import Deadline
 from slopes.comparing.feeding import Feed, Unfit, feed
-from slopes.comparing.job import Cell, Job
+from slopes.comparing.job import Cell, Job, divided
 from slopes.comparing.memory import free_memory
 from slopes.comparing.metrics import Metric, metrics_of, scaled
 from slopes.comparing.optimizers import OPTIMIZERS
@@ -150,7 +149,7 @@ class Plan:
     def cell(self, activation: str, loss: str, rate: float, seed: int) -> Cell:
         return Cell(self.names["activation"].index(activation), self.names["loss"].index(loss), rate, seed)
 
-    def chunks(self, recorded: Collection[str], workers: int) -> list[list[Cell]]:
+    def chunks(self, recorded: Collection[str], workers: int) -> list[Sequence[Cell]]:
         """Chunks of the cells left: as few as `STACK` allows, equal, and a multiple of the workers, so none waits."""
         left = [cell for cell in self.cells if self.key(cell) not in recorded]
         if not left:
@@ -158,8 +157,7 @@ class Plan:
         if self.settings.minutes is not None:
             left.sort(key=lambda cell: cell.seed)  # so that as few seeds as can be are incomplete when time is over
         count = min(math.ceil(math.ceil(len(left) / STACK) / workers) * workers, len(left))
-        bounds = [i * len(left) // count for i in range(count + 1)]
-        return [left[start:end] for start, end in pairwise(bounds)]
+        return divided(left, count)
 
     def spec(self, cell: Cell) -> dict[str, Any]:
         """Everything that a run's numbers depend on."""

@@ -6,7 +6,6 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +14,7 @@ from torch import nn
 from slopes.comparing import feeding
 from slopes.comparing.deadline import Deadline
 from slopes.comparing.errors import TooSlow
+from slopes.comparing.job import divided
 from slopes.comparing.training import dropout
 from slopes.comparing.training.common import Learner
 from slopes.comparing.training.loop import Single
@@ -93,9 +93,7 @@ def _parts_in_memory(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> 
             most = max(int(job.memory // bytes_of(job, cells[0], feeds)), 1)
     except TimeoutError:
         most = 1
-    count = math.ceil(len(cells) / most)
-    bounds = [i * len(cells) // count for i in range(count + 1)]
-    return [cells[start:end] for start, end in pairwise(bounds)]
+    return divided(cells, math.ceil(len(cells) / most))
 
 
 def _against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
