@@ -265,13 +265,20 @@ def _poisson_deviance(judged: Judged) -> Tensor:
     return 2 * (torch.xlogy(targets, targets / mean) - targets + mean).mean((1, -1))
 
 
+# metrics of several kinds of tasks
+_LOG_LOSS = Metric("log_loss", "log loss", False, False, 0.01, _log_loss)
+_YES_BRIER = Metric("brier", "Brier score", False, False, 0.005, _yes_brier)
+_MACRO_F1 = Metric("macro_f1", "macro F1", True, True, 0.005, _macro_f1, bounds=(0.0, 1.0))
+_RMSE = Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True)
+_MAE = Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True)
+
 #: The first metric chooses the learning rate. Margins are half a per cent of the samples, a hundredth of a nat, or a
 #: hundredth of the target's standard deviation. On a thousand samples, chance alone moves an accuracy of 95 % by more
 #: than twice its margin.
 METRICS: dict[TaskKind, tuple[Metric, ...]] = {
     TaskKind.CLASSES: (
         Metric("accuracy", "accuracy", True, True, 0.005, _accuracy, bounds=(0.0, 1.0)),
-        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+        _LOG_LOSS,
         Metric("brier", "Brier score", False, False, 0.005, _brier),
         Metric("calibration", "calibration error", False, True, 0.005, _calibration, bounds=(0.0, 1.0)),
     ),
@@ -283,41 +290,41 @@ METRICS: dict[TaskKind, tuple[Metric, ...]] = {
         Metric("recall", "recall", True, True, 0.005, _recall, bounds=(0.0, 1.0)),
         Metric("precision", "precision", True, True, 0.005, _precision, bounds=(0.0, 1.0)),
         Metric("accuracy", "accuracy", True, True, 0.005, _yes_accuracy, bounds=(0.0, 1.0)),
-        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
-        Metric("brier", "Brier score", False, False, 0.005, _yes_brier),
+        _LOG_LOSS,
+        _YES_BRIER,
         Metric("calibration", "calibration error", False, True, 0.005, _yes_calibration, bounds=(0.0, 1.0)),
     ),
     TaskKind.NUMBERS: (
-        Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True),
-        Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
+        _RMSE,
+        _MAE,
         Metric("r2", "R²", True, False, 0.01, _r2, bounds=(-math.inf, 1.0)),
     ),
     # A few of the largest counts dominate the RMSE.
     TaskKind.COUNTS: (
         Metric("poisson_deviance", "Poisson deviance", False, False, 0.02, _poisson_deviance),
-        Metric("rmse", "RMSE", False, False, 0.01, _rmse, in_units=True),
-        Metric("mae", "MAE", False, False, 0.01, _mae, in_units=True),
+        _RMSE,
+        _MAE,
     ),
     TaskKind.MASKS: (
         Metric("iou", "IoU", True, True, 0.005, _iou, bounds=(0.0, 1.0)),
         Metric("dice", "Dice", True, True, 0.005, _dice, bounds=(0.0, 1.0)),
-        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+        _LOG_LOSS,
     ),
     TaskKind.LABELS: (
         Metric("mean_average_precision", "mAP", True, True, 0.005, _mean_average_precision, bounds=(0.0, 1.0)),
-        Metric("macro_f1", "macro F1", True, True, 0.005, _macro_f1, bounds=(0.0, 1.0)),
+        _MACRO_F1,
         Metric("accuracy", "accuracy of a label", True, True, 0.005, _yes_accuracy, bounds=(0.0, 1.0)),
-        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
-        Metric("brier", "Brier score", False, False, 0.005, _yes_brier),
+        _LOG_LOSS,
+        _YES_BRIER,
     ),
     TaskKind.TOKENS: (
         Metric("accuracy", "token accuracy", True, True, 0.005, _accuracy, bounds=(0.0, 1.0)),
-        Metric("macro_f1", "macro F1", True, True, 0.005, _macro_f1, bounds=(0.0, 1.0)),
-        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+        _MACRO_F1,
+        _LOG_LOSS,
     ),
     TaskKind.CLASS_MASKS: (
         Metric("mean_iou", "mean IoU", True, True, 0.005, _mean_iou, bounds=(0.0, 1.0)),
         Metric("accuracy", "pixel accuracy", True, True, 0.005, _accuracy, bounds=(0.0, 1.0)),
-        Metric("log_loss", "log loss", False, False, 0.01, _log_loss),
+        _LOG_LOSS,
     ),
 }
