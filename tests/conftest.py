@@ -78,6 +78,25 @@ def limited():
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A browser, shared by the tests of a module."""
+    from chromium import Browser
+
+    opened = Browser()
+    yield opened
+    opened.driver.quit()
+
+
+@pytest.fixture(scope="module")
+def browser_without_scripts():
+    from chromium import Browser
+
+    opened = Browser(scripts=False)
+    yield opened
+    opened.driver.quit()
+
+
 @pytest.fixture
 def example():
     """Arguments for a card: small random float64 tensors away from kinks."""

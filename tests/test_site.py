@@ -9,7 +9,7 @@ pytest.importorskip("selenium")
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "comparing"))
 
-from chromium import Browser, needs_chromium
+from chromium import needs_chromium
 
 SITE = pathlib.Path(__file__).parent.parent / "site"
 pytestmark = [pytest.mark.site, needs_chromium]
@@ -20,20 +20,6 @@ PAGES = [
     "functions/huber", "functions/cross_entropy", "functions/gaussian_nll", "functions/supcon", "functions/barron_general",
     "playground", "training", "search",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.driver.quit()
-
-
-@pytest.fixture(scope="module")
-def browser_without_scripts():
-    opened = Browser(scripts=False)
-    yield opened
-    opened.driver.quit()
 
 
 def address(page):

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("jinja2")
 pytest.importorskip("selenium")
 
-from chromium import Browser, needs_chromium
+from chromium import needs_chromium
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -28,21 +28,6 @@ ATTACKS = [
     "crooked \"quoted\" 'x' & <!--",
     "<img src=x onerror=alert(1)>",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.driver.quit()
-
-
-@pytest.fixture(scope="module")
-def plain():
-    """A browser that runs no script."""
-    opened = Browser(scripts=False)
-    yield opened
-    opened.driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +141,8 @@ def test_filters_show_what_fits_in_all_tables(browser, page, study):
     assert browser.driver.get_log("browser") == []
 
 
-def test_without_scripts_all_is_there(plain, page, study):
+def test_without_scripts_all_is_there(browser_without_scripts, page, study):
+    plain = browser_without_scripts
     plain.open(page)
     assert plain.all(".uplot") == []
     assert plain.seen("#filters") == []
