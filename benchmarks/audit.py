@@ -35,21 +35,21 @@ def groups() -> Iterator[tuple[str, dict[str, Subject]]]:
     yield "cards", {card.name: (card, {}) for card in dict.fromkeys(CARDS.values())}
     yield "torch.nn", {name: (make(), {}) for name, make in well_kept.TORCH.items()}
     cases = [case for case in sorted(TESTS.glob("audit_cases/*/*.py")) if case.parent.name != "wild"]
-    for which in ("bug", "fixed"):
-        yield which, {f"{case.parent.name}/{case.stem}": _of_case(case, which) for case in cases}
+    for version in ("bug", "fixed"):
+        yield version, {f"{case.parent.name}/{case.stem}": _of_case(case, version) for case in cases}
     wild = sorted(TESTS.glob("audit_cases/wild/*.py"))
     names = [f"{file}:{name}" for file in wild for name in loading.find(f"{file}:READINGS")]
     yield "wild", {name.rpartition("/")[2]: (loading.find(name), {}) for name in names}
 
 
-def _of_case(case: pathlib.Path, which: str) -> Subject:
+def _of_case(case: pathlib.Path, version: str) -> Subject:
     options: dict[str, Any] = {}
-    for name in ("OPTIONS", f"{which.upper()}_OPTIONS"):
+    for name in ("OPTIONS", f"{version.upper()}_OPTIONS"):
         try:
             options |= loading.find(f"{case}:{name}")
         except AttributeError:
             continue
-    return loading.find(f"{case}:{which}"), options
+    return loading.find(f"{case}:{version}"), options
 
 
 def measure(subject: Subject, quick: bool) -> tuple[float, float]:

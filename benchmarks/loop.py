@@ -1,4 +1,4 @@
-"""What the loop of a study costs: its time over that of a plain PyTorch loop, for several networks.
+"""Ratio of the time of a study's loop to the time of a plain PyTorch loop, for several networks.
 
     python benchmarks/loop.py                  # on one thread, eleven rounds
     python benchmarks/loop.py --rounds 3 --epochs 5
@@ -70,7 +70,7 @@ def train_by_study(job: Job, cell: Cell) -> float:
 
 
 def ratios(job: Job, cell: Cell, rounds: int) -> tuple[list[float], list[float]]:
-    """Processor seconds of the plain loop, and those of the study over it, by round."""
+    """Processor seconds of the plain loop, and how many times as long the study's loop takes, by round."""
 
     def seconds(way: Callable[[Job, Cell], float]) -> float:
         start = time.process_time()
