@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from importlib.metadata import version
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from slopes.hints import did_you_mean
 from slopes.kernels.compiling import load
 from slopes.truth import libraries
 from slopes.truth.oracle import Exactly
+from slopes.whole import whole
 
 NUMBERS = 2**32
 PART = 2**24  #: numbers of a part, after which the file is written
@@ -36,12 +38,12 @@ SMALL = 2**11  #: numbers of an array or tensor that no kernel takes
 READINGS = ("kernel", "torch kernel", "NumPy", "torch", "PyTorch")
 RESULTS = ("value", "slope")
 THRESHOLDS = (0.500001, 1.000001, 2.000001)  #: units in the last place; a tie is right on either side
-CHECKED = 2**10  #: random numbers at which Arb measures the float64 kernel
+CHECKED = 2**10  #: random numbers to which Arb holds the float64 kernel
 MARGIN = 16.0
 DIGITS = 25
 
-#: counts errors above the thresholds, and lists the numbers for which the reach leaves it open
-SOURCE = '''\
+#: counts errors above the thresholds, and lists numbers whose error is within reach of one
+SOURCE = f'''\
 """A kernel that slopes has written: count errors in units in the last place."""
 
 from math import inf
@@ -50,7 +52,8 @@ from numba import njit
 from numpy import float64 as double
 from slopes.kernels.arithmetic.elementary import OPTIONS
 
-MOST = 3.4028234663852886e38
+HALF, ONE, TWO = {", ".join(map(repr, THRESHOLDS))}
+MOST = {float(np.finfo(np.float32).max)!r}
 
 
 @njit(
@@ -64,15 +67,13 @@ def kernel(results, exact, units, reach, counts, places, worst):
             error = 0.0 if abs(r) >= MOST and (r > 0.0) == (t > 0.0) else inf
         elif error != error:
             error = 0.0 if t != t and r != r else inf
-        elif not (
-            abs(error - 0.500001) > reach[i] and abs(error - 1.000001) > reach[i] and abs(error - 2.000001) > reach[i]
-        ):
+        elif not (abs(error - HALF) > reach[i] and abs(error - ONE) > reach[i] and abs(error - TWO) > reach[i]):
             places[counts[3]] = i
             counts[3] += 1
             continue
-        counts[0] += error > 0.500001
-        counts[1] += error > 1.000001
-        counts[2] += error > 2.000001
+        counts[0] += error > HALF
+        counts[1] += error > ONE
+        counts[2] += error > TWO
         if error > worst[0]:
             worst[0] = error
             worst[1] = i
@@ -120,11 +121,10 @@ def read_counts(path: str) -> list[Count]:
 
 def write_counts(path: str, counts: Sequence[Count]) -> None:
     """Write the file anew; an interrupt leaves the old one."""
-    with open(f"{path}.tmp", "w", newline="", encoding="utf-8") as file:
+    with whole(Path(path)) as name, open(name, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Count)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(map(asdict, counts))
-    os.replace(f"{path}.tmp", path)
 
 
 def count_all(
@@ -218,7 +218,7 @@ class Truth:
         exact = _by_float64(card, result, np.concatenate([x, beyond]))
         self.exact = exact[:-1]
         self.units = units_of(self.exact)
-        self.reach = doubt_of(card, result) * terms_of(exact) / self.units
+        self.reach = doubt_of(card, result) * terms_of(self.exact, exact[1:]) / self.units
 
     def count(self, reading: str) -> Count:
         """Count the errors of a reading."""
@@ -255,12 +255,9 @@ def units_of(exact: Array) -> Array:
     return (np.clip(exponents, 1023 - 149, 1023 + 104) << 52).view(np.float64)
 
 
-def terms_of(exact: Array) -> Array:
-    """Size of each result but the last, or of x times its slope, where that is larger: float64's errors are as large.
-
-    The slope is that to the next number.
-    """
-    return abs(exact[:-1]) + abs(np.diff(exact)) * 2.0**23
+def terms_of(exact: Array, following: Array) -> Array:
+    """Size of each result and of x times its slope, by the result at the next number: float64's errors are as large."""
+    return abs(exact) + abs(following - exact) * 2.0**23
 
 
 @lru_cache
@@ -274,7 +271,7 @@ def doubt_of(card: Any, result: str) -> float:
     pairs = np.stack([x, np.nextafter(x, np.copysign(np.float32(np.inf), x))], axis=-1)
     came = _by_float64(card, result, pairs.ravel()).reshape(-1, 2)
     exact = exact_results(card, result, x)
-    terms = abs(came[:, 0]) + abs(came[:, 1] - came[:, 0]) * 2.0**23
+    terms = terms_of(came[:, 0], came[:, 1])
     usual = np.isfinite(terms) & (abs(came[:, 0]) > 1e-300)
     errors = abs(came[usual, 0] - exact[usual]) / terms[usual]
     return MARGIN * max(float(max(errors)), 2.0**-53)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from slopes.comparing.errors import StudyError, reason_of
-from slopes.comparing.whole import whole
 from slopes.extras import install
+from slopes.whole import whole
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -14,7 +14,7 @@ from slopes.comparing.metrics import Metric
 from slopes.comparing.pair import FailedRun, Run
 from slopes.comparing.results import Results
 from slopes.comparing.statistics import InterimLook, Resampled
-from slopes.comparing.whole import whole
+from slopes.whole import whole
 
 FILE = "study.json"
 FORMAT = 1

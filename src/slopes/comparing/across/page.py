@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from slopes.comparing.across.diagram import draw
 from slopes.comparing.across.ranks import Ranking
-from slopes.comparing.errors import StudyError, reason_of
+from slopes.comparing.report.page import make_environment, save
 from slopes.comparing.report.scales import Numbers
 from slopes.comparing.results import Among
-from slopes.comparing.whole import whole
 
 if TYPE_CHECKING:
     from slopes.comparing.pair import Pair
@@ -29,21 +28,14 @@ Answer = tuple[Among, Ranking, Sequence[str]]
 
 
 def write(studies: Mapping[str, Study], answers: Sequence[Answer], folder: Path, path: Path) -> Path:
-    text = render(studies, answers, folder)
-    try:
-        with whole(path) as name:
-            Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StudyError(f"{path}: cannot write the page ({reason_of(error)}); the studies are safe.") from error
-    return path
+    return save(render(studies, answers, folder), path, "page", "the studies are safe")
 
 
 def render(studies: Mapping[str, Study], answers: Sequence[Answer], folder: Path) -> str:
     """Page of studies by task, with links relative to the folder."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = make_environment()
     environment.filters["cut"] = lambda name: name if len(name) <= LONG else f"{name[: LONG - 1]}…"
     style = files("slopes.comparing.report").joinpath("style.css").read_text("utf-8")
     text = files("slopes.comparing.across").joinpath("across.html.j2").read_text("utf-8")

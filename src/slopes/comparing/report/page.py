@@ -23,11 +23,12 @@ from slopes.comparing.report.answer import Verdict, answers, chance, decide, of_
 from slopes.comparing.report.scales import Axis, Numbers
 from slopes.comparing.results import Results
 from slopes.comparing.settings import Settings, settings_of
-from slopes.comparing.whole import whole
 from slopes.comparing.words import counted, duration
 from slopes.models import units
+from slopes.whole import whole
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
     from slopes.comparing.job import Job
@@ -53,24 +54,30 @@ MARKS = {"better": "▲", "worse": "▼", "equal": "=", "undecided": "?", "basel
 
 
 def write(study: Results, path: Path) -> Path:
-    page = render(study)
+    return save(render(study), path, "report", "the runs are recorded, so repair this and start again")
+
+
+def save(page: str, path: Path, noun: str, safe: str) -> Path:
+    """Write a page; StudyError, which says that all else is safe, where that fails."""
     try:
         with whole(path) as name:
             Path(name).write_text(page, encoding="utf-8")
     except OSError as error:
-        raise StudyError(
-            f"{path}: cannot write the report ({reason_of(error)}); the runs are recorded, so repair this and "
-            "start again."
-        ) from error
+        raise StudyError(f"{path}: cannot write the {noun} ({reason_of(error)}); {safe}.") from error
     return path
 
 
 def render(study: Results) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = make_environment()
     environment.filters["breakable"] = _breakable
     return environment.from_string(_file("report.html.j2")).render(context(study))
+
+
+def make_environment() -> Environment:
+    """Environment of a template whose variables are escaped, and must all be known."""
+    from jinja2 import Environment, StrictUndefined
+
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def _breakable(name: str) -> Markup:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from slopes.comparing.settings import DATASETS
 from slopes.comparing.task_kinds import TaskKind
 from slopes.comparing.tasks.task import Task, deal, make, shares, strata_of
-from slopes.comparing.whole import whole
 from slopes.extras import require
+from slopes.whole import whole
 
 IMBALANCE = 20  #: noes per yes in the training part of breast_cancer
 VISITS = 5_000  #: rows drawn from randhie
