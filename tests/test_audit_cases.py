@@ -18,8 +18,8 @@ from slopes.auditing.behaviour import CHECKS, calling  # noqa: E402
 from slopes.auditing.discovery import subject_of  # noqa: E402
 from slopes.auditing.examination import examine  # noqa: E402
 from slopes.auditing.form import Declared  # noqa: E402
-from slopes.auditing.process_state import undisturbed  # noqa: E402
 from slopes.auditing.report import run  # noqa: E402
+from slopes.auditing.torch_state import undisturbed  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).parent / "audit_cases"
 CASES = sorted(case for case in FOLDER.glob("*/*.py") if case.parent.name != "wild")  # see test_wild.py

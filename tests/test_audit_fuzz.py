@@ -26,7 +26,8 @@ from torch.nn import functional as F  # noqa: E402
 import slopes  # noqa: E402
 from helpers import mark_exhaustive  # noqa: E402
 from slopes.auditing import Report  # noqa: E402
-from slopes.auditing.process_state import SETTINGS, preserved  # noqa: E402
+from slopes.auditing.process_state import preserved  # noqa: E402
+from slopes.auditing.torch_state import SETTINGS  # noqa: E402
 
 # ------------------------------------------------------------------------------------- settings of the process
 
@@ -108,7 +109,7 @@ def test_a_change_of_the_process_is_a_finding_and_undone(name):
 def test_settings_of_the_caller_stay_and_do_not_matter():
     """An audit in a program that computes elsewhere, without gradients, or with errors of NumPy that raise."""
     plain = slopes.audit(squared, quick=True).to_json()
-    with preserved():
+    with preserved(SETTINGS):
         torch.set_default_device("meta")
         torch.set_grad_enabled(False)
         np.seterr(all="raise")

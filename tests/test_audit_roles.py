@@ -4,11 +4,12 @@ import copy
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("click")
 
 import torch.nn.functional as F  # noqa: E402
+from click.testing import CliRunner  # noqa: E402
 from torch import nn  # noqa: E402
 
 import slopes  # noqa: E402

@@ -14,8 +14,8 @@ from slopes.auditing.behaviour import direction, elicitation, limits, precision,
 from slopes.auditing.discovery import subject_of  # noqa: E402
 from slopes.auditing.examination import examine  # noqa: E402
 from slopes.auditing.form import Declared  # noqa: E402
-from slopes.auditing.process_state import undisturbed  # noqa: E402
 from slopes.auditing.report import run  # noqa: E402
+from slopes.auditing.torch_state import undisturbed  # noqa: E402
 
 CHECKS = [
     scores.score_space,

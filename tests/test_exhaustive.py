@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from helpers import require_kernels
 
 pytest.importorskip("torch")
+pytest.importorskip("click")
 pytest.importorskip("flint")
 require_kernels()
+
+from click.testing import CliRunner  # noqa: E402
 
 import slopes  # noqa: E402
 from slopes import cli  # noqa: E402

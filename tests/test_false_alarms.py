@@ -13,8 +13,8 @@ from helpers import mark_exhaustive
 from slopes.auditing.behaviour import CHECKS
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.examination import examine
-from slopes.auditing.process_state import undisturbed
 from slopes.auditing.report import run
+from slopes.auditing.torch_state import undisturbed
 
 
 def errors(report):

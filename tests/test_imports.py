@@ -20,7 +20,7 @@ def run(script: str, *, absent: bool = False) -> str:
     """Run a script in a fresh process, if wished with every optional package made absent."""
     block = f"import sys; sys.modules.update(dict.fromkeys({OPTIONAL!r}))\n" if absent else ""
     outcome = subprocess.run([sys.executable, "-c", block + script], capture_output=True, text=True)
-    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return outcome.stdout
 
 
@@ -49,6 +49,16 @@ def test_everything_in_numpy_works_without_the_extras():
         absent=True,
     )
     assert out.strip() == "fine"
+
+
+def test_every_test_is_collected_or_skipped_without_the_extras():
+    out = run(
+        "import os, pytest, sys\n"
+        f"os.chdir({str(pathlib.Path(__file__).parent)!r})\n"
+        "sys.exit(pytest.main(['--collect-only', '-qq', '-p', 'no:cacheprovider', '-p', 'no:xdist']))",
+        absent=True,
+    )
+    assert "test_card.py" in out
 
 
 @pytest.mark.parametrize(

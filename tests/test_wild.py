@@ -16,8 +16,8 @@ from slopes.auditing.behaviour import CHECKS, calling  # noqa: E402
 from slopes.auditing.discovery import subject_of  # noqa: E402
 from slopes.auditing.examination import examine  # noqa: E402
 from slopes.auditing.form import Declared  # noqa: E402
-from slopes.auditing.process_state import undisturbed  # noqa: E402
 from slopes.auditing.report import run  # noqa: E402
+from slopes.auditing.torch_state import undisturbed  # noqa: E402
 
 FILES = sorted((pathlib.Path(__file__).parent / "audit_cases" / "wild").glob("*.py"))
 SUBJECTS = {f"{file}:{name}": reading for file in FILES for name, reading in loading.find(f"{file}:READINGS").items()}

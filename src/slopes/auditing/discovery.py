@@ -19,6 +19,7 @@ from slopes.auditing.roles import example_kind
 from slopes.auditing.signatures import EXTRAS, attribute_of, has_roles, reduction_way, required
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import NotATensor, Subject, SubjectError
+from slopes.auditing.torch_state import SETTINGS
 from slopes.card import Activation, Card, Loss, Map
 from slopes.kinds import DISTRIBUTION, KINDS, MULTILABEL, TRIPLETS, Kind
 from slopes.kinds.spaces import LOG_PROBABILITIES, Space
@@ -53,7 +54,7 @@ def subject_of(
         subject.budget = budget or subject.budget
         return subject
 
-    with preserved():
+    with preserved(SETTINGS):
         form = _of_card(thing) if isinstance(thing, Card) else _find(thing, declared, make)
     if framework == "keras":  # its operations come down to float32, though they take float64
         form = replace(form, dtype=torch.float32)

@@ -8,6 +8,7 @@ import inspect
 import math
 import random
 import string
+import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from slopes.auditing.process_state import Printed, preserved
+from slopes.auditing.process_state import PROCESS_SETTINGS, Printed, Setting, preserved
 from slopes.auditing.report import Finding, Skip
 from slopes.card import Card
 from slopes.loading import describe
@@ -29,11 +30,19 @@ class Unshown(Skip):
 
 def seed_libraries(seed: int) -> None:
     """Seed the random numbers that a subject may draw."""
-    import torch
-
-    torch.default_generator.manual_seed(seed)
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.manual_seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     random.seed(seed)
+
+
+def _loaded_settings() -> Sequence[Setting]:
+    """Give the settings of Python and NumPy, and of torch where it is loaded: cards are audited without it, too."""
+    if "torch" not in sys.modules:
+        return PROCESS_SETTINGS
+    from slopes.auditing.torch_state import SETTINGS
+
+    return SETTINGS
 
 
 class Script:
@@ -52,7 +61,11 @@ class Script:
         scope = {name: own_copy(x) for name, x in self.given.items()}
         scope |= {"__name__": "evidence", "print": lambda *given: values.extend(map(_copy, given))}
         seed_libraries(0)
-        with warnings.catch_warnings(), contextlib.redirect_stdout(Printed()) as self.output, preserved():
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(Printed()) as self.output,
+            preserved(_loaded_settings()),
+        ):
             warnings.simplefilter("ignore")
             exec(compile(self.text, "<evidence>", "exec"), scope)
         return values

@@ -16,11 +16,11 @@ from slopes.auditing.evidence import seed_libraries
 from slopes.auditing.form import Declared
 from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.auditing.growth import Budget, measure
-from slopes.auditing.process_state import undisturbed
 from slopes.auditing.reference import comparison, fingerprint
 from slopes.auditing.report import Finding, Report, Skip, run
 from slopes.auditing.source import evaluate, source_of
 from slopes.auditing.subject import NotATensor, SubjectError
+from slopes.auditing.torch_state import undisturbed
 from slopes.card import Card
 from slopes.loading import describe
 

@@ -23,11 +23,12 @@ from slopes.auditing.adapters import Adapted
 from slopes.auditing.evidence import Script, Unshown, attempt, locate, own_copy, seed_libraries
 from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.growth import Budget, Growth
-from slopes.auditing.process_state import DECISIVE, SETTINGS, Printed, Setting, preserved
+from slopes.auditing.process_state import Printed, Setting, preserved
 from slopes.auditing.rebuilding import PLAIN, SET_AFTERWARDS, constructor_arguments, rebuilt
 from slopes.auditing.report import NO_GRADIENTS, Finding, Skip
 from slopes.auditing.signatures import attribute_of, keywords
 from slopes.auditing.source import Source, source_of, spell, with_own_modules
+from slopes.auditing.torch_state import DECISIVE, SETTINGS
 from slopes.card import Card
 from slopes.kinds.spaces import Space
 from slopes.loading import describe
