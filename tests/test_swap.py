@@ -106,6 +106,8 @@ WRONG = [
     ((mlp(), nn.ReLU, slopes.mse), TypeError, "swap: new must be an activation, and mse is a loss"),
     ((mlp(), nn.ReLU, "gelu"), TypeError, "swap: new must be a card, a module, or a callable that makes one"),
     ((mlp(), nn.ReLU, lambda: 3), TypeError, "swap: new must be a card, a module, or a callable that makes one"),
+    ((mlp(), nn.ReLU, slopes.swiglu), TypeError, "swap: new gives half as many entries as it takes, and ReLU as many"),
+    ((mlp(), nn.ReLU, nn.GLU), TypeError, "swap: new gives half as many entries as it takes, and ReLU as many"),
     ((mlp(), nn.PReLU, nn.SiLU), ValueError, "swap: the model has no PReLU; did you mean 'ReLU'?"),
     ((mlp(), nn.Softmax, nn.SiLU), ValueError, "swap: the model has no Softmax; its modules are Linear, ReLU, ReLU6."),
 ]
@@ -116,6 +118,13 @@ def test_mistakes_have_one_clear_message(arguments, error, message):
     with pytest.raises(error) as told:
         slopes.swap(*arguments)
     assert str(told.value).startswith(message)
+
+
+@pytest.mark.parametrize("old", [nn.GLU, slopes.nn.GLU, slopes.nn.module])
+def test_a_gate_replaces_a_gate(old):
+    before = slopes.nn.module(slopes.glu) if old is slopes.nn.module else old()
+    model = slopes.swap(nn.Sequential(nn.Linear(4, 6), before, nn.Linear(3, 1)), old, slopes.swiglu)
+    assert model(torch.ones(2, 4)).shape == (2, 1)
 
 
 def test_a_swapped_model_trains_and_is_copied():

@@ -19,13 +19,15 @@ def swap(model: Any, old: Any, new: Any) -> Any:
     stay.
 
     A UserWarning lists functional calls in the source of a forward, such as ``F.relu(x)``, which cannot be replaced.
-    Raises ValueError if there is nothing to replace, TypeError if an argument is no model, class or activation.
+    Raises ValueError if there is nothing to replace, TypeError if an argument is no model, class or activation, or if a
+    gate, which halves the width, is to replace something else.
     """
     require("slopes.swap", "torch")
     import torch
 
+    from slopes import nn as slopes_nn
     from slopes.models.finding import functional_calls
-    from slopes.models.replacing import module_of, replaced
+    from slopes.models.replacing import is_gate, module_of, replaced
 
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"swap: model must be a torch.nn.Module, got {type(model).__name__}")
@@ -37,7 +39,11 @@ def swap(model: Any, old: Any, new: Any) -> Any:
             raise TypeError(
                 f"swap: old must be a class of modules, such as torch.nn.ReLU, or a tuple of them, got {each!r}"
             )
-    module_of(new)  # raises before the copy
+    if is_gate(module_of(new)) and not any(is_gate(each) or each is slopes_nn.module for each in classes):
+        raise TypeError(
+            f"swap: new gives half as many entries as it takes, and {classes[0].__name__} as many, so the next layer "
+            f"would not fit; build the model with the gate, and twice the width before it. Got {new!r}"
+        )
     copied, count = replaced(copy.deepcopy(model), classes, new)
     missed = list(functional_calls(model, classes))
     if missed:

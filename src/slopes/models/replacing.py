@@ -40,6 +40,12 @@ def module_of(new: Any) -> Any:
     return made
 
 
+def is_gate(activation: Any) -> bool:
+    """Whether a module, or each of a class, gives half as many entries as it takes."""
+    kind = activation if isinstance(activation, type) else type(activation)
+    return issubclass(kind, nn.GLU) or getattr(getattr(activation, "card", None), "family", "") == "gate"
+
+
 def _in_place_of(module: Any, new: Any) -> Any:
     return module_of(new).train(module.training)
 
