@@ -5,9 +5,9 @@
     python benchmarks/speed.py --tables              # the tables again, from the file
 
 Each section runs in a process of its own, on one thread; the sections of `THREADED` run on two as well. The contenders
-of a work take turns, so that other work on the machine meets all alike. A time is the median of the rounds; a ratio is
-the median of the ratios within a round. Memory is the growth of the largest resident size in one call, in sizes of the
-input; where the system does not tell it (Linux does), there is none.
+of a work, on one thread and on two, take turns, so that other work on the machine meets all alike. A time is the median
+of the rounds; a ratio is the median of the ratios within a round. Memory is the growth of the largest resident size in
+one call, in sizes of the input; where the system does not tell it (Linux does), there is none.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "speed.csv"
@@ -36,6 +37,7 @@ THREADED = ("modules", "losses", "rows", "linear", "overlap")
 
 KEY = ("section", "work", "size", "threads", "contender")
 Row = dict[str, str]
+Name = TypeVar("Name")
 
 
 def describe_machine() -> Row:
@@ -58,20 +60,26 @@ def describe_machine() -> Row:
 
 
 def take_turns(
-    contenders: dict[str, Callable[[], object]], seconds: float, shortest: float = SHORTEST
-) -> dict[str, list[float]]:
-    """Return the rounds of each contender, in seconds a call; a round takes the shortest time or more."""
+    contenders: dict[Name, Callable[[], object]], seconds: float, shortest: float = SHORTEST,
+    prepare: Callable[[Name], object] = lambda name: None,
+) -> dict[Name, list[float]]:  # fmt: skip
+    """Return the rounds of each contender, in seconds a call; a round takes the shortest time or more.
+
+    `prepare` is called with a contender's name before each of its rounds.
+    """
     calls = {}
     for name, work in contenders.items():
+        prepare(name)
         work()  # loads and compiles
         work()
         start = time.perf_counter()
         work()
         calls[name] = int(shortest / (time.perf_counter() - start)) + 1
-    rounds: dict[str, list[float]] = {name: [] for name in contenders}
+    rounds: dict[Name, list[float]] = {name: [] for name in contenders}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(rounds[name]) < ROUNDS:
         for name, work in contenders.items():
+            prepare(name)
             start = time.perf_counter()
             for _ in range(calls[name]):
                 work()
@@ -98,27 +106,32 @@ def _status(name: str) -> int:
     return int(re.findall(rf"{name}:\s*(\d+) kB", text)[0]) * 1024
 
 
-def measure(section: str, threads: int, seconds: float, only: str) -> Iterable[Row]:
-    """Yield a row for each contender of each work of a section; of no seconds, with its memory alone."""
+def measure(section: str, counts: Sequence[int], seconds: float, only: str) -> Iterable[Row]:
+    """Yield a row for each work of a section, number of threads and contender; of no seconds, with its memory alone."""
     import torch
 
     from works import SECTIONS
 
-    torch.set_num_threads(threads)
     machine = describe_machine()
     for work in SECTIONS[section]():
         if only not in work.name:
             continue
-        rounds = take_turns(work.contenders, seconds) if seconds else {}
+        contenders = {(count, name): call for count in counts for name, call in work.contenders.items()}
+        rounds = (
+            take_turns(contenders, seconds * len(counts), prepare=lambda name: torch.set_num_threads(name[0]))
+            if seconds
+            else {}
+        )
         first = next(iter(work.contenders))
-        for name in work.contenders:
+        for count, name in contenders:
             row = {
-                "section": section, "work": work.name, "size": work.size, "threads": str(threads), "contender": name,
+                "section": section, "work": work.name, "size": work.size, "threads": str(count), "contender": name,
             }  # fmt: skip
             if rounds:
-                ratios = [theirs / ours for theirs, ours in zip(rounds[name], rounds[first], strict=True)]
-                row["microseconds"] = f"{statistics.median(rounds[name]) * 1e6:.4g}"
-                row["times the first"] = f"{statistics.median(ratios):.3g}"
+                pairs = zip(rounds[count, name], rounds[count, first], strict=True)
+                row["microseconds"] = f"{statistics.median(rounds[count, name]) * 1e6:.4g}"
+                row["times the first"] = f"{statistics.median(theirs / ours for theirs, ours in pairs):.3g}"
+            torch.set_num_threads(count)
             memory = measure_memory(work.contenders[name]) if work.bytes >= 2**23 else None
             row["memory"] = "" if memory is None else f"{abs(memory) / work.bytes:.1f}"
             yield row | machine
@@ -184,7 +197,9 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=1.0, help="how long each work is measured; 0 for its memory alone"
     )
-    parser.add_argument("--threads", type=int, help="the number of threads; one, and for some sections two as well")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", help="numbers of threads; one, and for some sections two as well"
+    )
     parser.add_argument("--print", action="store_true", help="print the rows, and leave file and page alone")
     parser.add_argument("--tables", action="store_true", help="measure nothing, and make the tables of the file")
     options = parser.parse_args()
@@ -215,16 +230,23 @@ def run_sections(options: argparse.Namespace, rows: list[Row]) -> list[Row]:
         if section not in SECTIONS:
             raise SystemExit(f"no section {section!r}; there are {', '.join(SECTIONS)}")
         measured: list[Row] = []
-        for threads in [options.threads] if options.threads else (1, 2) if section in THREADED else (1,):
-            command = [sys.executable, __file__, section, "--print", f"--threads={threads}"]
-            command += [f"--seconds={options.seconds}", f"--only={options.only}"]
-            environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-                for row in csv.DictReader(process.stdout or ()):
-                    measured.append(row)
-                    print("  ".join(f"{text:>14}" for text in list(row.values())[1:8]), flush=True)
-            if process.returncode:
-                raise SystemExit(f"the section {section!r} failed")
+        counts = options.threads or ((1, 2) if section in THREADED else (1,))
+        command = [
+            sys.executable,
+            __file__,
+            section,
+            "--print",
+            f"--seconds={options.seconds}",
+            f"--only={options.only}",
+        ]
+        command += ["--threads", *map(str, counts)]
+        environment = os.environ | {"OMP_NUM_THREADS": str(max(counts))}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            for row in csv.DictReader(process.stdout or ()):
+                measured.append(row)
+                print("  ".join(f"{text:>14}" for text in list(row.values())[1:8]), flush=True)
+        if process.returncode:
+            raise SystemExit(f"the section {section!r} failed")
         # Other works of the section stay as they are where only some were measured, and times where they were not.
         if not options.seconds:
             found = {tuple(row[name] for name in KEY): row["memory"] for row in measured}
