@@ -70,6 +70,7 @@ def value_and_gradient(card, x):
     return value, x.grad
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("form", FORMATS)
 def test_all_half_numbers_are_rounded_right(activation, form, monkeypatch):
     if isinstance(activation, Map):

@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import slopes  # noqa: E402
+from helpers import mark_exhaustive  # noqa: E402
 from slopes import nn  # noqa: E402
 
 NAN = float("nan")
@@ -57,7 +58,7 @@ def compare_signs(reduction, margin, targets, **options):
     torch.testing.assert_close(ours, theirs, equal_nan=True)
 
 
-@pytest.mark.parametrize("targets", [TARGETS, TARGETS[:6].long()], ids=["nan", "integer"])
+@pytest.mark.parametrize("targets", mark_exhaustive([TARGETS, TARGETS[:6].long()]), ids=["nan", "integer"])
 def test_signs_other_than_one_go_pytorchs_way_when_compiled(targets):
     compiled = functools.partial(torch.compile, backend="eager")
     compare_signs("mean", 0.5, targets, through=compiled)
