@@ -38,6 +38,42 @@ def test_numpy_use_loads_numpy_and_scipy_alone():
     assert not set(OPTIONAL) & set(loaded)
 
 
+#: modules that judge results, and the readings of exact numbers and of intervals
+JUDGES = (
+    "proving", "truth", "auditing", "accuracy", "readings.interval", "readings.curvature", "readings.exact",
+    "readings.parity",
+)  # fmt: skip
+COMPUTING = """
+import sys, numpy as np, slopes
+for x in (np.ones(3), np.ones((2, 2**17), dtype=np.float32), np.ones(3, dtype=np.float16)):
+    slopes.gelu.slope(x), slopes.mse(x, x), slopes.softmax(x)
+slopes.cross_entropy.value_and_slope(np.ones((2, 3)), [0, 1])
+"""
+COMPUTING_TENSORS = """
+import torch
+for dtype in (torch.float32, torch.bfloat16, torch.float16):
+    for size in (3, 2**17):
+        x = torch.ones(size, dtype=dtype, requires_grad=True)
+        (slopes.gelu(x).sum() + slopes.mse(x, x.detach()) + slopes.nn.Mish()(x).sum()).backward()
+z = torch.ones(4096, 8, requires_grad=True)
+slopes.cross_entropy(z, torch.zeros(4096, dtype=torch.int64)).backward()
+"""
+
+
+def test_computing_imports_nothing_that_judges_it():
+    script = COMPUTING
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        script += COMPUTING_TENSORS
+    loaded = set(run(script + "print(*sys.modules)").split())
+    judging = tuple(f"slopes.{name}" for name in JUDGES)
+    assert "slopes.card" in loaded
+    assert not {name for name in loaded if name.startswith(judging)} | ({"flint", "mpmath"} & loaded)
+
+
 def test_everything_in_numpy_works_without_the_extras():
     out = run(
         "import slopes, numpy as np\n"

@@ -194,12 +194,25 @@ def test_primitives_of_rows_are_refused():
     with pytest.raises(interval.IntervalError, match=r"it uses slopes\.ops\.softmax, which takes a row"):
         ops.softmax(interval.variable(0.0, 1.0))
     with pytest.raises(interval.IntervalError, match=r"it uses slopes\.ops\.sum, which is not computed for intervals"):
-        ops.sum(interval.row(0.0, 1.0))
+        ops.sum(interval.variable(0.0, 1.0))
+    with pytest.raises(interval.IntervalError, match="takes a row of rational numbers beside x"):
+        ops.above_simplex_threshold(interval.Row(interval.variable(0.0, 1.0), (0, ops.exp(interval.jet(1)))))
 
 
-def test_bounds_of_rows_hold_exact_entries():
-    rows = exact.Exact(np.random.default_rng(0).normal(scale=3, size=(20, 5)))
-    functions = (ops.softmax, ops.softmax_complement, ops.log_softmax, ops.above_simplex_threshold, ops.top)
-    for function in functions:
-        bounds = function(interval.row(-100.0, 100.0)).value
-        assert all(holds(bounds, arb(ball)) for ball in function(rows).view(np.ndarray).flat), function
+@pytest.mark.parametrize(
+    "function",
+    [ops.softmax, ops.softmax_complement, ops.log_softmax, ops.softmax_logit, ops.above_simplex_threshold, ops.top],
+)
+def test_bounds_of_the_first_entry_of_a_row_hold_exact_values(function):
+    rng = np.random.default_rng(0)
+    for low, high in [(-3, 3), (-1, -0.75), (0.9, 1.1), (0.1, 0.2), (-0.6, -0.4), (2, 50)]:
+        for others in [(0, 0), (0.25, -0.5), (-1.5,), (0.5, 0.5, 0.25, -4)]:
+            bounds = function(interval.Row(interval.variable(float(low), float(high)), others) + 0.25)
+            points = np.sort(rng.uniform(low, high, 20))
+            rows = exact.Exact(np.stack([points, *(np.full_like(points, other) for other in others)], axis=-1)) + 0.25
+            values = [arb(row[0]) for row in function(rows).view(np.ndarray)]
+            assert all(holds(bounds.value, value) for value in values), (function, low, others)
+            if not bounds.breaks:
+                steps = zip(points[1:], points[:-1], values[1:], values[:-1], strict=True)
+                slope = bounds.slope or interval.ZERO
+                assert all(holds(slope, (b - a) / (arb(y) - arb(x))) for y, x, b, a in steps)

@@ -98,6 +98,20 @@ def test_balls_that_overlap_are_not_compared():
         assert both.contains(2)
 
 
+def test_powers_of_a_difference_that_is_lost_are_numbers():
+    """Arb's own power of a ball around 0 is NaN."""
+    x = np.array([[1.0, 2.0]])
+    assert slopes.exact(slopes.cosine, 20)(x, x, reduction="none") == 0
+
+    @slopes.activation
+    def lost(x):
+        """The fifth power of 0, which is no exact 0, and x."""
+        return (slopes.ops.sqrt(x) - slopes.ops.sqrt(x + 0)) ** 5 + (slopes.ops.sqrt(x) - slopes.ops.sqrt(x)) ** 2 + x
+
+    assert slopes.exact(lost, 20)(2.0) == 2
+    assert slopes.exact(lost, 20).tangent(2.0) == 1
+
+
 def test_a_lost_difference_is_not_taken_for_zero():
     naive = slopes.activation()(lambda x: slopes.ops.log(1 + slopes.ops.exp(x)))
     assert float(slopes.exact(naive, digits=15)(-300.0)) == pytest.approx(np.exp(-300.0), rel=1e-14)

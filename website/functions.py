@@ -16,7 +16,7 @@ import jinja2
 import numpy as np
 
 import slopes
-from slopes.card import Activation, Card, Loss, Map
+from slopes.card import Card, Loss, Map
 from slopes.catalogue import CARDS
 from slopes.plotting import facts
 from slopes.plotting.page import linked
@@ -88,9 +88,8 @@ def nearest(card: Card) -> list[tuple[str, str]]:
 
 def judge_claims(card: Card) -> list[tuple[str, str, str]]:
     """Return (claim in words, status, detail): proved for all numbers, or tested on samples by the audit."""
-    verdicts = {}
-    if isinstance(card, Activation) or (isinstance(card, Loss) and not card.rowwise):
-        verdicts = {verdict.claim: verdict for verdict in slopes.prove(card).verdicts} if card.claims.stated() else {}
+    made = slopes.prove(card).verdicts if card.claims.stated() else ()
+    verdicts = {verdict.claim: verdict for verdict in made if verdict.status == "proved"}
     rows = []
     for claim, value in card.claims.stated().items():
         words = f"kinks at {', '.join(map(facts.number, value))}" if claim == "kinks" else facts.WORDS[claim](value)
@@ -146,7 +145,6 @@ def describe(name: str) -> dict[str, Any]:
         "modules": examples.module_names(card),
         "nearest": nearest(card),
         "is_loss": isinstance(card, Loss),
-        "is_provable": isinstance(card, Activation) or not card.rowwise,
     }
 
 

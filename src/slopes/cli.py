@@ -376,12 +376,12 @@ def _read_claim(stated: str) -> tuple[str, Any]:
 def prove(names: tuple[str, ...], stated: tuple[str, ...], effort: int, as_json: bool) -> int:
     """Prove the claims of activations and losses for all floating-point numbers, or show a number that refutes them.
 
-    NAME is an activation or an element-wise loss, as for `slopes show`. The exit status is 0, also if a claim stays
-    open, 1 if one is refuted, 2 for a usage error.
+    NAME is an activation or a loss, as for `slopes show`. The exit status is 0, also if a claim stays open, 1 if one is
+    refuted, 2 for a usage error.
 
     \b
     Examples:
-      slopes prove silu gelu huber
+      slopes prove silu gelu huber cross_entropy
       slopes prove my_activations.py:my_activation --claim range=-0.5,inf --claim lipschitz=1.1
       slopes prove 'elu(alpha=0.5)' --claim monotone=true --claim kinks=0
     """

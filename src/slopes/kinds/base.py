@@ -357,6 +357,11 @@ class Kind:
             others[0] = SPACES["log-probabilities"]
         return [first, *others]
 
+    def body_arguments(self, settings: dict[str, Any]) -> tuple[Argument, ...]:
+        """Arguments of a body with their spaces under the card's parameters."""
+        pairs = zip(self.arguments, self.spaces(settings), strict=True)
+        return tuple(argument._replace(space=space) for argument, space in pairs)
+
     def takes_any(self, settings: dict[str, Any]) -> bool:
         """Whether it is element-wise and takes any numbers, so that arguments reach the body unchanged."""
         unchecked = all(type(space) is Space and not space.rule for space in self.spaces(settings))

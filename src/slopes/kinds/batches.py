@@ -10,11 +10,21 @@ from typing import Any, ClassVar
 from slopes import ops
 from slopes.constants import Array
 from slopes.domains import OneOf
-from slopes.kinds.base import Batch, FindKernel, Kind, check_same_shape, enter_all, no_kernel, select, valid_axis
+from slopes.kinds.base import (
+    Argument,
+    Batch,
+    FindKernel,
+    Kind,
+    check_same_shape,
+    enter_all,
+    no_kernel,
+    select,
+    valid_axis,
+)
 from slopes.kinds.classification import check_target, class_weights, filled_target, is_labels, kept_labels
 from slopes.kinds.examples import Arguments, EmbeddingExamples, Examples, RegionExamples
 from slopes.kinds.others import FLAG
-from slopes.kinds.spaces import DISTRIBUTIONS, PROBABILITIES
+from slopes.kinds.spaces import CHANCES, DISTRIBUTIONS, LOGITS, NONNEGATIVE, PROBABILITIES, REAL
 
 OVER = OneOf(("sample", "batch", "all"))
 MODE = OneOf(("multiclass", "multilabel"))
@@ -40,6 +50,10 @@ class Overlap(Kind):
     @property
     def body(self) -> tuple[str, ...]:
         return ("prediction", "target", "weight", "odds")[: 3 + self.ranked]
+
+    def body_arguments(self, settings: dict[str, Any]) -> tuple[Argument, ...]:
+        first = LOGITS if self.scores else PROBABILITIES
+        return tuple(map(Argument, self.body, (first, CHANCES, NONNEGATIVE, REAL)))
 
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """(samples, classes), or (samples,) if classes are joined."""
@@ -196,6 +210,9 @@ class Embeddings(Kind):
     @property
     def body(self) -> tuple[str, ...]:
         return "embeddings", "positives", "negatives"
+
+    def body_arguments(self, settings: dict[str, Any]) -> tuple[Argument, ...]:
+        return tuple(map(Argument, self.body, (REAL, CHANCES, CHANCES)))
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from slopes.card import Activation, Card, Gate, Loss, Map
@@ -16,27 +17,34 @@ if TYPE_CHECKING:
 __all__ = ["prove"]
 
 PROVABLE = ("range", "zero", "lipschitz", "monotone", "convex", "symmetry", "kinks", "slope_roots", "minimum")
-OF_ACTIVATIONS = ("zero", "symmetry", "slope_roots")
+OF_GATES = ("range", "lipschitz", "monotone", "convex", "kinks")
+OF_LOSSES = (*OF_GATES, "minimum")
+OF_ROWS, OF_MAPS = ("range", "minimum", "convex"), ("range", "kinks")  #: of losses of rows, and of maps
 NOTHING = {"range": (-math.inf, math.inf), "lipschitz": math.inf}  #: claims of any function
 DIGITS = 40  #: of end points
 
 
 def prove(card: Card, *, claims: Mapping[str, Any] | None = None, effort: int = 20_000) -> Proof:
-    """Prove the claims of an element-wise activation or loss for all float64 numbers, or refute them with an input.
+    """Prove the claims of an activation or a loss for all float64 numbers, or refute them with an input.
 
     Each claim is `proved`, `refuted` with points that exact arithmetic confirms, or `open` with the interval where it
     could not be decided. The claims are of exact values, without rounding, at every finite float64 and so at every
     number of a shorter format; of an activation, `range` and `monotone` also look at what NumPy gives at −inf and inf.
     A bound is proved if nothing exceeds it; the tightest one that could be proved is shown beside it.
 
-    A loss is a function of one number: of the residual, prediction − target; of the margin, prediction · target, if the
-    target is a sign; else of the prediction. Its claims are proved for all targets and other arguments at once, in
-    boxes that are split where that is too much. A gate is a function of the gate, with 1 for the value. Of a map, the
-    range alone is proved, for rows of any length.
+    An element-wise loss is a function of one number: of the residual, prediction − target; of the margin, prediction ·
+    target, if the target is a sign; else of the prediction. Its claims are proved for all targets and other arguments
+    at once, in boxes that are split where that is too much. A gate is a function of the gate, with 1 for the value.
 
     Intervals with end points of Arb are split until bounds of the value, the slope or the second derivative decide
     (Moore, Kearfott, Cloud, 2009, "Introduction to interval analysis"). The body is looked at, and the definition where
     the body does not decide. A symmetry is proved by the form of the formula.
+
+    Of losses of rows `range`, `minimum` and `convex` are proved, of maps `range`, for rows of any length, by rules for
+    the forms of their formulas (Grant, Boyd, Ye, 2006, "Disciplined convex programming"); a row that refutes them is
+    searched for among examples. Log-probabilities are at most 0, targets of regions 0 or 1. A minimum is reached if a
+    right prediction comes within 1e-12 of it. `kinks` of a map are where its first entry bends in the row (x, 0, 0).
+    A card's other claims about rows stay open.
 
     `claims` are other claims than the card's, by name: ``{"range": (0, inf), "lipschitz": 1.0}``, also `zero`,
     `monotone`, `convex`, `symmetry`, `kinks`, `minimum` of a loss and, to eight digits, `slope_roots`, all points where
@@ -44,29 +52,55 @@ def prove(card: Card, *, claims: Mapping[str, Any] | None = None, effort: int = 
     tightest range and Lipschitz constant are looked for. `effort` is the greatest number of intervals for a claim and a
     formula.
 
-    Raises TypeError for losses of rows and anything else, ValueError for a claim that cannot be stated and, with the
-    reason, for a body that cannot be computed on intervals. Needs ``slopes[audit]``.
+    Raises TypeError for anything but an activation or a loss, ValueError for a claim that cannot be stated and, with
+    the reason, for a body that cannot be computed. Needs ``slopes[audit]``.
     """
     require("slopes.prove", "flint", "mpmath")
-    if not isinstance(card, (Activation, Loss)) or (isinstance(card, Loss) and card.rowwise):
-        what = f"{card.name}, a {card.family} of rows" if isinstance(card, Card) else type(card).__name__
-        raise TypeError(f"slopes.prove takes an activation or an element-wise loss, got {what}")
-    stated = _stated(card, claims)
+    if not isinstance(card, (Activation, Loss)):
+        raise TypeError(f"slopes.prove takes an activation or a loss, got {type(card).__name__}")
+    known = _provable(card)
+    stated = _stated(card, known, claims)
     from slopes.proving.judging import Judge
-    from slopes.proving.results import Proof
+    from slopes.proving.results import OPEN, Proof, Verdict
+    from slopes.proving.rows import RowJudge
     from slopes.readings.exact import precision
 
     with precision(DIGITS):
-        judge = Judge(card, effort)
-        return Proof(card.name, tuple(judge.judge(name, stated[name]) for name in stated))
+        judge_of = cache(lambda is_of_rows: RowJudge(card) if is_of_rows else Judge(card, effort))
+        of_rows = _is_of_rows(card)
+        verdicts = [judge_of(of_rows and name != "kinks").judge(name, value) for name, value in stated.items()]
+    reason = f"slopes.prove takes only {', '.join(known)} of {_words(card)}"
+    for name, value in _own_claims(card, claims).items():
+        if name not in known:
+            verdicts.append(Verdict(claim=name, stated=value, status=OPEN, reason=reason))
+    return Proof(card.name, tuple(verdicts))
 
 
-def _stated(card: Card, claims: Mapping[str, Any] | None) -> dict[str, Any]:
-    unfit = OF_ACTIVATIONS if isinstance(card, (Loss, Map)) else ("minimum",)
-    is_map = isinstance(card, Map) and not isinstance(card, Gate)
-    known = [name for name in PROVABLE if (name == "range" if is_map else name not in unfit)]
+def _is_of_rows(card: Any) -> bool:
+    return bool(card.rowwise) and not isinstance(card, Gate)
+
+
+def _words(card: Any) -> str:
+    return f"a {card.family}{' of rows' * _is_of_rows(card)}"
+
+
+def _provable(card: Any) -> tuple[str, ...]:
+    if isinstance(card, Loss):
+        return OF_ROWS if card.rowwise else OF_LOSSES
+    if isinstance(card, Map):
+        return OF_GATES if isinstance(card, Gate) else OF_MAPS
+    return tuple(name for name in PROVABLE if name != "minimum")
+
+
+def _own_claims(card: Card, claims: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The card's own claims but its accuracy; none where others are given or parameters are bound."""
+    own = {} if card.bound or claims is not None else card.claims.stated()
+    return {name: value for name, value in own.items() if name != "ulps"}
+
+
+def _stated(card: Card, known: tuple[str, ...], claims: Mapping[str, Any] | None) -> dict[str, Any]:
     if claims is None:
-        own = {} if card.bound else card.claims.stated()
+        own = _own_claims(card, claims)
         claims = {name: own[name] for name in known if name in own}
         claims = claims or {name: value for name, value in NOTHING.items() if name in known}
     for name, value in claims.items():

@@ -28,7 +28,7 @@ class Outcome:
 
     status: str
     reason: str = ""
-    points: tuple[float, ...] = ()
+    points: tuple[Any, ...] = ()
     left: tuple[float, float] | None = None
     tightest: Any = None
 
@@ -42,7 +42,7 @@ def still_open(reason: str, left: tuple[float, float] | None = None, **more: Any
     return Outcome(status=OPEN, reason=reason + where, left=left, **more)
 
 
-def refuted(reason: str, *points: float, **more: Any) -> Outcome:
+def refuted(reason: str, *points: Any, **more: Any) -> Outcome:
     return Outcome(status=REFUTED, reason=reason, points=points, **more)
 
 
@@ -100,7 +100,7 @@ def prove_lipschitz(formula: Formula, claimed: float, effort: int) -> Outcome:
 
 def _bound(measure: Value | Steepness, claimed: float, effort: int) -> Outcome:
     found = find_greatest(measure, None if claimed == math.inf else claimed, effort)
-    tightest = math.inf if not found.upper < HUGE else _round_up(found.upper)
+    tightest = math.inf if not found.upper < HUGE else shorten_upwards(found.upper)
     if claimed == math.inf or found.upper <= claimed:
         return Outcome(status=PROVED, tightest=tightest)
     if found.lower > claimed:
@@ -108,7 +108,7 @@ def _bound(measure: Value | Steepness, claimed: float, effort: int) -> Outcome:
     return still_open(f"exceeds the bound by at most {float(found.upper - claimed):.1e}", found.left, tightest=tightest)
 
 
-def _round_up(x: Any) -> float:
+def shorten_upwards(x: Any) -> float:
     """The number itself if it is a short one, else the next of so many digits."""
     nearest = float(x)
     if x == nearest and float(f"{nearest:.{DIGITS}g}") == nearest:

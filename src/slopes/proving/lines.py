@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from slopes.card import Activation, Card, Gate, Loss
+from slopes.card import Activation, Card, Gate, Loss, Map
 from slopes.kinds.spaces import Space
+from slopes.ops import joined
 from slopes.proving.numbers import INFINITIES, LARGEST, middle
+from slopes.readings.interval import Jet, Row
 
 RESIDUAL, MARGIN = "residual", "margin"
 
@@ -30,7 +32,6 @@ class Line:
     high: float = LARGEST
     beside: tuple[Box, ...] = ()
     names: tuple[str, ...] = ()  #: of the arguments beside
-    is_row: bool = False  #: whether it stands for rows of any length
     is_reached: bool = True  #: whether the least value of a loss is that of its right prediction
 
     def arguments(self, x: Any, beside: tuple[Any, ...], add: Callable[[Any, Any], Any]) -> tuple[Any, ...]:
@@ -43,13 +44,11 @@ class Line:
         """Return a body as a function of the one number, in a reading that has boxes."""
         settings = self.card._settings({}, r)
         beside = tuple(r.constant(*box) for box in self.beside)
-        if self.is_row:
-            return lambda x: body(r.row(self.low, self.high), **settings)
         return lambda x: body(*self.arguments(r.jet(x), beside, r.Shifted), **settings)
 
     def values_at_infinities(self) -> list[tuple[float, float, float]]:
         """Return (infinity, value by NumPy, last number before it) for activations."""
-        if self.beside or self.is_row:
+        if self.beside:
             return []
         values: Any = self.card(np.array(INFINITIES))
         return list(zip(INFINITIES, map(float, values), (self.low, self.high), strict=True))
@@ -81,11 +80,14 @@ class Line:
 
 
 def lines(card: Any) -> list[Line]:
-    """Return the lines and boxes that together are all of a card's arguments, of a gate with 1 for the value."""
-    if isinstance(card, Gate):
-        return [Line(_of_gate_alone(card))]
+    """Return the lines and boxes that together are all of a card's arguments.
+
+    Of a gate, the value is 1; of a map, x is the first entry of the row (x, 0, 0).
+    """
+    if isinstance(card, Map):
+        return [Line(_of_gate_alone(card) if isinstance(card, Gate) else _of_first_entry(card))]
     if not isinstance(card, Loss):
-        return [Line(card, is_row=card.rowwise)]
+        return [Line(card)]
     first, *spaces = card.kind.spaces(card.settings)
     names = tuple(argument.name for argument in card.kind.arguments[1:])
     is_difference = first.is_real and spaces[0].is_real
@@ -106,6 +108,22 @@ def _of_gate_alone(card: Any) -> Activation:
         return card.body(x, 1.0, **card.settings)
 
     made = Activation(body, definition=lambda x: card.textbook(x, 1.0, **card.settings))
+    return made._copy_with(name=card.name, claims=card.claims)
+
+
+def _of_first_entry(card: Any) -> Activation:
+    """Return the first entry of a map of the row (x, 0, 0) as an activation."""
+
+    def of_row(body: Any) -> Callable[[Any], Any]:
+        def first(x: Any) -> Any:
+            if isinstance(x, Jet):
+                return body(Row(x, (0, 0)), **card.settings)
+            zero = 0 * x[..., None]
+            return body(joined(x[..., None], joined(zero, zero)), **card.settings)[..., 0]
+
+        return first
+
+    made = Activation(of_row(card.body), definition=of_row(card.textbook))
     return made._copy_with(name=card.name, claims=card.claims)
 
 

@@ -20,7 +20,7 @@ class Verdict:
     stated: Any  #: the claimed number, pair or word
     status: str  #: "proved", "refuted" or "open"
     reason: str = ""  #: why it is refuted or open
-    points: tuple[float, ...] = ()  #: inputs that refute it, confirmed by exact arithmetic
+    points: tuple[Any, ...] = ()  #: inputs that refute it, confirmed by exact arithmetic; of rows, tuples of arguments
     left: tuple[float, float] | None = None  #: an interval in which it is open
     tightest: Any = None  #: the tightest number or pair that is proved, rounded outwards to nine digits
     by: str = "body"  #: the formula that was looked at: the card's body, or its definition

@@ -7,6 +7,7 @@ choices. FLINT has one working precision for all threads: `precision` admits one
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import sys
@@ -143,8 +144,14 @@ def _and(a: Any, b: Any) -> bool | None:
     return False if a is False or b is False else None if a is None or b is None else bool(a and b)
 
 
+_FEW = [Number(n) for n in range(1, 9)]
+
+
 def _power(a: Any, b: Any) -> Any:
-    """Arb has no powers of infinities."""
+    """Arb has no powers of infinities, and none of a ball around 0 but by products."""
+    value = a.value if type(a) is Dual else a
+    if value.mid() == 0 and not value.is_exact() and b in _FEW:
+        return math.prod([a] * (_FEW.index(b) + 1))
     return a**b if type(a) is Dual or a.is_finite() or a.is_nan() else Number(float(a) ** float(b))
 
 

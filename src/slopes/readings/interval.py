@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from flint import arb, fmpq
 
@@ -27,11 +27,11 @@ _this = sys.modules[__name__]
 NEGATIVE, POSITIVE = arb.neg_inf(), arb.pos_inf()
 _INF = float("inf")
 LOW, HIGH, LIMIT = 1, 2, 4  #: bits of `Bounds.open`: an end left out; numbers that only approach bounds
-KINK, JUMP, ROW = 1, 2, 4  #: bits of `Jet.breaks`; of a row, the bounds of each entry are known and no slopes
+KINK, JUMP = 1, 2  #: bits of `Jet.breaks`
 
 LACKING = (
-    "angle", "entry", "expected", "expected_log", "inner", "jaccard_steps", "joined", "one_hot", "softmax_logit",
-    "sum", "sum_others", "sum_pairs",
+    "angle", "entry", "expected", "expected_log", "inner", "jaccard_steps", "joined", "one_hot", "sum", "sum_others",
+    "sum_pairs",
 )  # fmt: skip
 
 
@@ -233,22 +233,22 @@ class Truth:
             raise IntervalError("it branches on a value; use slopes.ops.where")
         return self.must
 
-    def __and__(self, other: Any) -> Truth:
+    def __and__(self, other: Any) -> Self:
         other = _truth(other)
-        return Truth(self.may and other.may, self.must and other.must, self.varies or other.varies)
+        return type(self)(self.may and other.may, self.must and other.must, self.varies or other.varies)
 
-    def __or__(self, other: Any) -> Truth:
+    def __or__(self, other: Any) -> Self:
         other = _truth(other)
-        return Truth(self.may or other.may, self.must or other.must, self.varies or other.varies)
+        return type(self)(self.may or other.may, self.must or other.must, self.varies or other.varies)
 
-    def __invert__(self) -> Truth:
-        return Truth(not self.must, not self.may, self.varies)
+    def __invert__(self) -> Self:
+        return type(self)(not self.must, not self.may, self.varies)
 
     __rand__, __ror__ = __and__, __or__
 
 
 def _truth(x: Any) -> Truth:
-    return x if type(x) is Truth else Truth(bool(x), bool(x), varies=False)
+    return x if isinstance(x, Truth) else Truth(bool(x), bool(x), varies=False)
 
 
 # ------------------------------------------------------------------------------------------------ jets
@@ -809,23 +809,100 @@ def ratio(x: Array, y: Array) -> Array:
     return where(jet(x) == 0, 0, x / jet(y))
 
 
-def row(low: float, high: float) -> Jet:
-    """Return a row of any length, whose entries lie between two numbers."""
-    return Jet(Bounds(arb(low), arb(high)), WHOLE, WHOLE, KINK | JUMP | ROW)
+class Row(textbook.Algebra):
+    """A row of a first entry that moves and constant others; functions of rows give its first entry."""
+
+    __slots__ = ("first", "others")
+    error = IntervalError
+
+    def __init__(self, first: Array, others: tuple[Any, ...]) -> None:
+        self.first, self.others = jet(first), tuple(map(jet, others))
+
+    def of(self, x: Any) -> Jet:
+        return jet(x)
+
+    def __neg__(self) -> Row:
+        return Row(-self.first, tuple(-x for x in self.others))
+
+    def __add__(self, number: Any) -> Row:
+        return Row(self.first + number, tuple(x + number for x in self.others))
+
+    def __mul__(self, number: Any) -> Row:
+        return Row(self.first * number, tuple(x * number for x in self.others))
+
+    def __truediv__(self, number: Any) -> Row:
+        return Row(self.first / number, tuple(x / number for x in self.others))
+
+    __radd__, __rmul__ = __add__, __mul__
 
 
-def _of_row(name: str, low: float, high: float) -> Callable[[Array], Jet]:
-    def apply(x: Array) -> Jet:
-        if not jet(x).breaks & ROW:
-            raise IntervalError(f"it uses slopes.ops.{name}, which takes a row")
-        return Jet(Bounds(arb(low), arb(high)), WHOLE, WHOLE, x.breaks)
+def _of_row(function: Callable[[Row], Array]) -> Callable[[Array], Array]:
+    def apply(x: Array) -> Array:
+        if type(x) is not Row:
+            raise IntervalError(f"it uses slopes.ops.{function.__name__.strip('_')}, which takes a row")
+        return function(x)
 
     return apply
 
 
-softmax, softmax_complement, top = (_of_row(name, 0, 1) for name in ("softmax", "softmax_complement", "top"))
-log_softmax = _of_row("log_softmax", -_INF, 0)
-above_simplex_threshold = _of_row("above_simplex_threshold", -_INF, 1)  # what is above sums to 1
+def _logit_of_first(x: Row) -> Any:
+    """log(p / (1 − p)) for the first entry's softmax p."""
+    total = jet(0)
+    for other in x.others:
+        total = total + exp(other)
+    return x.first - log(total)
+
+
+@_of_row
+def softmax(x: Row) -> Array:
+    return _logistic(_logit_of_first(x))
+
+
+@_of_row
+def softmax_complement(x: Row) -> Array:
+    return _logistic(-_logit_of_first(x))
+
+
+@_of_row
+def log_softmax(x: Row) -> Array:
+    return -_soft_hinge(-_logit_of_first(x))
+
+
+@_of_row
+def softmax_logit(x: Row) -> Array:
+    return _logit_of_first(x)
+
+
+@_of_row
+def top(x: Row) -> Array:
+    largest = x.others[0]
+    for other in x.others[1:]:
+        largest = maximum(largest, other)
+    return where(x.first >= largest, 1, 0)
+
+
+@_of_row
+def above_simplex_threshold(x: Row) -> Array:
+    """A piece for each number of others above the threshold, the largest first; pieces meet at rational numbers."""
+    others = sorted((other.value.rational for other in x.others if other.value.rational is not None), reverse=True)
+    if len(others) < len(x.others):
+        raise IntervalError("slopes.ops.above_simplex_threshold takes a row of rational numbers beside x")
+    sums = [fmpq(0)]
+    for other in others:
+        sums.append(sums[-1] + other)
+
+    def piece(n: int) -> Any:
+        return (x.first * n + _rational(1 - sums[n])) / (n + 1)
+
+    above = piece(len(others))
+    for n in range(len(others) - 1, -1, -1):
+        above = where(x.first >= _rational((n + 2) * others[n] - sums[n + 1] + 1), piece(n), above)
+    alone = max((sums[n] - 1) / n for n in range(1, len(sums)))  # the threshold of the others
+    return where(x.first <= _rational(alone), x.first - _rational(alone), above)
+
+
+def _rational(x: Any) -> Jet:
+    return Jet(point(x))
 
 
 enter, quiet, differentiable, narrow, result_dtype = textbook.CALL
