@@ -15,7 +15,7 @@ SITE = pathlib.Path(__file__).parent.parent / "site"
 pytestmark = [pytest.mark.site, needs_chromium]
 
 PAGES = [
-    "index", "start", "lesson", "lesson.zh", "accuracy", "conventions", "audit/index", "functions/index",
+    "index", "start", "lesson/index", "lesson/zh/index", "lesson/linear", "lesson/zh/training", "accuracy", "conventions", "audit/index", "functions/index",
     "families/activations", "functions/gelu", "functions/relu", "functions/softmax", "functions/swiglu",
     "functions/huber", "functions/cross_entropy", "functions/gaussian_nll", "functions/supcon", "functions/barron_general",
     "playground", "training", "search",
@@ -165,7 +165,16 @@ return faults
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "page", ["index", "functions/gelu", "functions/index", "families/activations", "playground", "training"]
+    "page",
+    [
+        "index",
+        "functions/gelu",
+        "functions/index",
+        "families/activations",
+        "playground",
+        "training",
+        "lesson/zh/digits",
+    ],
 )
 def test_text_has_the_contrast_of_level_aa(browser, page, scheme):
     browser.open(address(page), scheme=scheme)
@@ -185,3 +194,34 @@ def test_the_gallery_is_filtered_and_sorted(browser):
     )
     assert browser.run(names) == sorted(odd)
     assert len(everything) > 90
+
+
+def test_a_chapter_has_live_figures_and_checks_answers(browser):
+    browser.open(address("lesson/linear"))
+    assert browser.run_when_drawn("return document.querySelectorAll('.beside svg.curve.live path.value').length") == 3
+    (first,) = [field for field in browser.all(".exercise input")][:1]
+    verdict = "return document.querySelector('.exercise output').textContent"
+    for given, wanted in (("3000", "Not yet."), ("2000", "Right."), ("many", "A number, please.")):
+        first.clear()
+        first.send_keys(given + "\n")
+        assert browser.run(verdict) == wanted
+    last = "const s = document.querySelector('.exercise select'); s.value = 'sigmoid'; s.form.requestSubmit()"
+    browser.run(last)
+    assert browser.run("return document.querySelectorAll('.exercise output')[2].textContent") == "Right."
+
+
+def test_figures_stand_beside_the_text_where_there_is_room(browser):
+    script = "return ['.beside', 'p:has(+ .beside)'].map((s) => document.querySelector(s).getBoundingClientRect().left)"
+    browser.open(address("lesson/relu"), width=1280)
+    figure, text = browser.run_when_drawn(script)
+    assert figure > text + 500
+    browser.open(address("lesson/relu"), width=400)
+    figure, text = browser.run_when_drawn(script)
+    assert figure == text
+
+
+def test_a_chapter_in_chinese_has_chinese_words(browser):
+    browser.open(address("lesson/zh/training"))
+    assert browser.run("return document.documentElement.lang") == "zh-CN"
+    summary = browser.run_when_drawn("return document.querySelector('.trainer output').textContent")
+    assert summary.startswith("步数 0: 损失")

@@ -20,7 +20,7 @@ pytest.importorskip("sympy")
 pytest.importorskip("flint")
 pytest.importorskip("torch")
 
-from website import documents, examples, functions, javascript  # noqa: E402
+from website import course, documents, examples, exercises, functions, guides, javascript, tables  # noqa: E402
 from website.checking import find_faults  # noqa: E402
 
 import slopes  # noqa: E402
@@ -45,7 +45,7 @@ def printed():
         ("README.md", "docs/audit/README.md#the-checks", "audit/index.md#the-checks"),
         ("docs/audit/purity.md", "../design.md", "../design.md"),
         ("docs/audit/README.md", "../../README.md", "../start.md"),
-        ("docs/lesson.md", "images/lesson/depth.png", "images/lesson/depth.png"),
+        ("docs/lesson.md", "images/lesson/depth.png", "../images/lesson/depth.png"),
         ("docs/lesson.md", "../examples/lesson.py", documents.home() + "/blob/main/examples/lesson.py"),
         ("docs/lesson.md", "#a-place", "#a-place"),
         ("docs/lesson.md", "https://example.org/x.md", "https://example.org/x.md"),
@@ -62,6 +62,7 @@ def test_code_is_no_link():
 
 def test_every_document_and_picture_is_on_the_site(tmp_path):
     documents.write_documents(tmp_path)
+    course.write_course(tmp_path)
     written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     for path in (ROOT / "docs").rglob("*.*"):
         if path.suffix in (".md", ".png", ".svg"):
@@ -70,7 +71,7 @@ def test_every_document_and_picture_is_on_the_site(tmp_path):
         for target in re.findall(
             r"\]\((?![a-z]+:|#)([^)#\s]+)", re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
         ):
-            assert (page.parent / target).exists() or target.startswith("functions/"), (page.name, target)
+            assert (page.parent / target).exists() or "functions/" in target, (page.name, target)
 
 
 # --------------------------------------------------------------------------------------------- checks
@@ -80,7 +81,7 @@ def test_faults_of_a_site_are_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<p id="here"></p><a href="b.html#there">x</a><a href="#here">x</a><a href="https://example.org">x</a>'
         '<a href="missing.html">x</a><a href="b.html#nowhere">x</a><script src="https://example.org/x.js"></script>'
-        '<img src="missing.png"><link rel="stylesheet" href="data:text/css,">'
+        '<img src="missing.png"><link rel="stylesheet" href="data:text/css,"><a href="b.html#view=1">x</a>'
     )
     (tmp_path / "b.html").write_text('<h1 id="there">x</h1>')
     assert sorted(find_faults(tmp_path)) == [
@@ -116,7 +117,7 @@ def test_a_page_shows_the_facts_of_its_card():
 def test_a_page_shows_what_its_code_prints(capsys):
     text = functions.page("huber")
     blocks = re.findall(r"```python\n(import.*?)\n```\n\n```text\n(.*?)\n```", text, flags=re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for code, output in blocks:
         exec(code, {})
         assert capsys.readouterr().out.rstrip() == output
@@ -336,10 +337,10 @@ def test_the_playground_shows_where_a_textbook_form_loses_its_digits():
 def test_the_gallery_shows_each_function_with_its_properties():
     pages = dict(functions.family_pages())
     entries = re.findall(
-        r'<li data-name="(\w+)" data-family="([^"]*)" data-tags="([^"]*)" data-error="([^"]*)">',
+        r'<li data-name="(\w+)" data-family="([^"]*)" data-tags="([^"]*)" data-error="([^"]*)" data-time="([^"]*)">',
         pages["functions/index.md"],
     )
-    found = {name: (family, set(tags.split(";")), error) for name, family, tags, error in entries}
+    found = {name: (family, set(tags.split(";")), error, time) for name, family, tags, error, time in entries}
     assert found.keys() == {card.name for card in functions.cards()}
     assert found["relu"][1] == {
         "convex",
@@ -360,10 +361,206 @@ def test_the_gallery_shows_each_function_with_its_properties():
         "in PyTorch",
     }
     assert found["huber"][:2] == ("regression losses", {"convex", "arithmetic alone", "in PyTorch"})
-    assert all(float(error) < 100 for _, _, error in found.values() if error)
-    assert sum(bool(error) for _, _, error in found.values()) > 80
+    assert all(float(error) < 100 for _, _, error, _ in found.values() if error)
+    assert sum(bool(error) for _, _, error, _ in found.values()) > 80
+    times = {name: float(time) for name, (_, _, _, time) in found.items() if time}
+    assert {"relu", "gelu", "huber"} <= times.keys()
+    assert times["relu"] < times["gelu"]
 
 
 def test_code_that_draws_noise_prints_the_same_again():
     for name in ("rrelu", "gumbel_softmax"):
         assert examples.examples(CARDS[name]) == examples.examples(CARDS[name])
+
+
+# --------------------------------------------------------------------------------------------- course
+
+
+@functools.cache
+def course_pages():
+    """Return the Markdown of the course's pages, by their paths."""
+    return dict(course.pages())
+
+
+def test_the_lessons_have_the_same_sections():
+    english, chinese = course.lesson("en"), course.lesson("zh")
+    assert [section.level for section in english] == [section.level for section in chinese]
+    for one, other in zip(english, chinese, strict=True):
+        numbers = [re.findall(r"^```text\n(\d\.\d) ", section.text, flags=re.M) for section in (one, other)]
+        assert numbers[0] == numbers[1], (one.title, other.title)
+
+
+@pytest.mark.parametrize("language", documents.LESSONS)
+def test_each_section_of_the_lesson_is_on_one_page(language):
+    texts = [text for path, text in course_pages().items() if ("/zh/" in path) == (language == "zh")]
+    assert len(texts) == len(course.CHAPTERS) + 1
+    for section in course.lesson(language):
+        assert sum(course.adapt(section.text, language) in text for text in texts) == 1, section.title
+    taken = {place for chapter in course.CHAPTERS for place in course.places(chapter)}
+    left = [section for place, section in enumerate(course.lesson(language)) if place not in taken]
+    assert all(section.level < 3 for section in left)
+
+
+def test_anchors_of_the_lesson_lead_to_chapters():
+    assert course.adapt("[x](#dying-relu) [x](#2-the-textbook-formula-beside-ours)", "en") == (
+        "[x](relu.md#dying-relu) [x](digits.md)"
+    )
+    assert course.adapt("[x](#逐条核对)", "zh") == "[x](index.md#逐条核对)"
+    with pytest.raises(KeyError):
+        course.adapt("[x](#nowhere)", "en")
+    for path, text in course_pages().items():
+        for target, anchor in re.findall(r"\]\((\w+\.md)#([^)]+)\)", text):
+            page = course_pages()[str(pathlib.Path(path).with_name(target))]
+            assert anchor in {section.anchor for section in course.read_sections(page)}, (path, target, anchor)
+
+
+def test_a_line_of_code_is_no_heading():
+    (section,) = course.read_sections("# A\n\n```python\n# no heading\n```\n")
+    assert section == (1, "A", "```python\n# no heading\n```")
+
+
+def test_each_chapter_has_exercises_with_an_answer():
+    assert list(exercises.EXERCISES) == [chapter.name for chapter in course.CHAPTERS]
+    for asked in exercises.EXERCISES.values():
+        assert 2 <= len(asked) <= 3
+        for exercise in asked:
+            answer = exercises.solve(exercise).splitlines()[-1]
+            assert answer in exercise.choices if exercise.choices else np.isfinite(float(answer)), exercise.english
+    assert float(exercises.solve(exercises.EXERCISES["losses"][0])) == pytest.approx(4)
+    assert float(exercises.solve(exercises.EXERCISES["training"][0])) == pytest.approx(4.6)
+
+
+def test_a_chapter_shows_its_exercises_in_both_languages():
+    english, chinese = (course_pages()[path] for path in ("lesson/tanh.md", "lesson/zh/tanh.md"))
+    for text, words in ((english, "Which of the two is steeper at 2?"), (chinese, "在 2 处，两者之中谁更陡？")):
+        assert words in text
+        assert '<div class="answer" data-answer="sigmoid" data-choices="sigmoid;tanh"></div>' in text
+        assert 'data-function="tanh sigmoid" data-span="-4 4"' in text
+        assert text.count('<path class="value') == 2
+    assert re.findall(r"```python\n(.*?)```", english, flags=re.S) == re.findall(
+        r"```python\n(.*?)```", chinese, flags=re.S
+    )
+
+
+ANSWERS = """
+const given = JSON.parse(require("fs").readFileSync(0, "utf8"))
+console.log(JSON.stringify(given.map(([given, wanted, isName]) => isRight(given, wanted, isName))))
+"""
+
+
+def test_the_page_tells_right_answers_from_wrong_ones():
+    cases = [
+        ("0.25", "0.25", False, True), ("1/4", "0.25", False, True), (" .252 ", "0.25", False, True),
+        ("0.26", "0.25", False, False), ("", "0.25", False, False), ("1/4/1", "0.25", False, False),
+        ("one", "1", False, False), ("0", "0", False, True), ("1e-9", "0", False, False), ("", "0", False, False),
+        ("−3", "-3", False, True), ("4.2e-18", "4.248354255291589e-18", False, False),
+        ("4.25e-18", "4.248354255291589e-18", False, True), ("tanh", "tanh", True, True), ("", "tanh", True, False),
+    ]  # fmt: skip
+    script = static("plot.js", "course.js") + ANSWERS
+    assert run_in_node(script, [case[:3] for case in cases]) == [case[3] for case in cases]
+
+
+SOFTMAX = """
+const rows = JSON.parse(require("fs").readFileSync(0, "utf8"))
+console.log(JSON.stringify(rows.map((row) => slopes.softmax.f(...row))))
+"""
+
+
+def test_the_softmax_of_the_course_is_the_cards():
+    rows = np.random.default_rng(0).normal(size=(50, 3)) * 10
+    first = np.zeros_like(rows)
+    first[:, 0] = 1.0
+    wanted = np.stack([slopes.softmax(rows)[:, 0], slopes.softmax.vjp(rows, first)[:, 0]], axis=-1)
+    came = np.array(run_in_node(static("plot.js", "course.js") + SOFTMAX, rows.tolist()))
+    np.testing.assert_allclose(came, wanted, rtol=1e-9)
+
+
+def test_scripts_have_chinese_for_all_of_their_words():
+    text = "".join((ROOT / "website/static" / name).read_text() for name in ("plot.js", "train.js", "course.js"))
+    said = set(re.findall(r'(?:\bsay\(|label: |\bbutton\(|\? |: )"([A-Z][^"]+)"', text)) | set(
+        re.findall(r'say\("([^"]+)"\)', text)
+    )
+    known = run_in_node(static("plot.js") + "console.log(JSON.stringify(Object.keys(CHINESE)))")
+    assert len(said) > 25
+    assert said - {"He"} <= set(known)
+
+
+# --------------------------------------------------------------------------------------------- guides
+
+
+def mark_slow(path):
+    """Audits and diagnoses take seconds."""
+    is_slow = re.search(r"slopes\.(audit|diagnose)\(", path.read_text(encoding="utf-8"))
+    marks = [pytest.mark.exhaustive] if is_slow else []
+    return pytest.param(path, marks=marks, id=f"{path.parent.name}-{path.stem}")
+
+
+@pytest.mark.parametrize("path", [mark_slow(path) for path in guides.paths()])
+def test_the_code_of_a_page_runs_and_its_output_is_shown(path):
+    text = path.read_text(encoding="utf-8")
+    completed = guides.complete(text)
+    for code in re.findall(r"^```python\n.*?^```$", text, flags=re.M | re.S):
+        assert code + ("\n\n```text\n" if "print(" in code else "\n") in completed
+
+
+def test_blocks_of_a_page_share_their_names():
+    text = "```python\nx = 1\n```\n\n```python\nprint(x + 1)\n```\n"
+    assert guides.complete(text) == text[:-1] + "\n\n```text\n2\n```\n"
+    with pytest.raises(NameError):
+        guides.complete(text[20:])
+
+
+def test_every_command_of_the_guides_exists():
+    cli = pytest.importorskip("slopes.cli")
+    blocks = [
+        block for path in guides.paths() for block in re.findall(r"```sh\n(.*?)```", path.read_text(), flags=re.S)
+    ]
+    found = [line for block in blocks for line in block.splitlines()]
+    assert found
+    for line in found:
+        assert line.split()[1] in cli.main.commands, line
+
+
+def test_the_citation_is_that_of_the_repository():
+    entry = guides.write_citation()
+    assert entry.startswith("@software{slopes,\n  title = {slopes},\n  author = {{The slopes authors}},\n")
+    assert f"version = {{{slopes.__version__}}}" in entry
+
+
+def test_the_guide_names_the_parts_of_the_report():
+    template = (ROOT / "src/slopes/comparing/report/report.html.j2").read_text()
+    parts = re.findall(r"^\| \*\*(.+?)\*\*", (documents.PAGES / "guides/report.md").read_text(), flags=re.M)
+    titles = re.findall(r"<h2>(.+?)</h2>", template)
+    assert len(parts) >= 10
+    for part in parts:
+        assert any(title.startswith(part) for title in titles), part
+
+
+def test_the_guides_name_every_loss_and_activation_by_its_page():
+    for path in guides.paths():
+        for name in re.findall(r"\.\./functions/(\w+)\.md", path.read_text()):
+            assert name in CARDS or name == "index", (path.name, name)
+
+
+def test_every_public_function_is_in_the_reference_with_an_example():
+    modules = {"ops", "catalogue", "domains", "kernels", "nn", "testing"}
+    public = {name for name in dir(slopes) if not name.startswith("_")} - set(CARDS) - modules
+    texts = [path.read_text() for path in guides.paths() if path.parent.name == "api"]
+    for name in public:
+        (text,) = [text for text in texts if re.search(rf"^\.\. auto\w+:: slopes\.{name}$", text, flags=re.M)]
+        code = "".join(re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S))
+        assert f"slopes.{name}" in code or name in ("Activation", "Loss"), name
+
+
+def test_a_page_says_when_to_use_its_function():
+    assert "hidden layers of a plain or convolutional network" in dict(tables.uses_of("relu"))
+    assert [purpose for purpose, _ in tables.uses_of("huber")] == ["a number, with outliers"]
+    assert tables.uses_of("softsign") == []
+    purpose, _, faults = tables.judgement_of("mae")
+    assert "outliers" in purpose
+    assert faults.startswith("its gradient does not shrink")
+    lesson = {"sigmoid", "tanh", "relu", "linear", "softmax", "mse", "mae", "categorical_cross_entropy"}
+    assert {name for name in CARDS if tables.judgement_of(name)} == lesson
+    text = functions.page("mae")
+    assert f"- Faults: {faults}." in text
+    assert "| a number, with outliers |" in text

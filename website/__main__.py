@@ -14,8 +14,10 @@ import tempfile
 from sphinx.cmd.build import build_main
 
 from website.checking import find_faults
+from website.course import write_course
 from website.documents import write_documents
 from website.functions import cards, write_functions
+from website.guides import write_guides
 from website.javascript import is_printable, print_script
 
 
@@ -25,6 +27,8 @@ def build(out: pathlib.Path) -> int:
         sources = pathlib.Path(folder) / "sources"
         write_documents(sources)
         write_functions(sources)
+        write_course(sources)
+        write_guides(sources)
         static = pathlib.Path(folder) / "static"
         static.mkdir()
         script = print_script(card for card in cards() if is_printable(card))

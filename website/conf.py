@@ -9,9 +9,13 @@ project, author = "slopes", "The slopes authors"
 project_copyright = "The slopes authors, MIT licence"
 version = release = slopes.__version__
 
-extensions = ["myst_parser", "website.mathml"]
+extensions = ["myst_parser", "website.mathml", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+default_role = "code"
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
 source_suffix = {".md": "markdown"}
 nitpicky = True
+nitpick_ignore = [("py:exc", "StudyError")]  # as docstrings name it, without its module
 suppress_warnings = ["misc.highlighting_failure"]  # of an ellipsis in Python
 myst_enable_extensions = ["attrs_block", "attrs_inline", "dollarmath"]
 myst_heading_anchors = 4
@@ -25,7 +29,7 @@ html_show_sourcelink = html_copy_source = html_show_sphinx = False
 html_use_index = False
 html_theme_options = {
     "github_url": home(),
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 8,
     "navbar_align": "left",
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
@@ -36,22 +40,25 @@ html_theme_options = {
 html_context = {"default_mode": "auto"}
 #: pages without a menu on the left
 html_sidebars: dict[str, list[str]] = {
-    name: [] for name in ("index", "lesson", "lesson.zh", "start", "changelog", "playground", "training")
+    name: [] for name in ("index", "lesson/**", "start", "changelog", "playground", "training")
 }
 
 #: scripts of pages whose name starts so
 SCRIPTS = {
     "functions/index": ("gallery.js",),
     "functions/": ("slopes.js", "plot.js"),
+    "lesson/training": (trainer := ("slopes.js", "plot.js", "network.js", "train.js", "course.js")),
+    "lesson/zh/training": trainer,
+    "lesson/": ("slopes.js", "plot.js", "course.js"),
     "playground": ("slopes.js", "plot.js", "playground.js"),
     "training": ("slopes.js", "plot.js", "network.js", "train.js"),
 }
-LANGUAGES = {"lesson.zh": "zh-CN"}
+CHINESE = "lesson/zh/"  #: pages that begin so are in Chinese
 
 
 def _prepare_page(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Give the page its language, and the scripts of a curve to a page with one."""
-    context["language"] = LANGUAGES.get(pagename, "en")
+    context["language"] = "zh-CN" if pagename.startswith(CHINESE) else "en"
     for script in next((scripts for start, scripts in SCRIPTS.items() if pagename.startswith(start)), ()):
         app.add_js_file(script, loading_method="defer")
 

@@ -10,9 +10,17 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = pathlib.Path(__file__).with_name("pages")  #: pages that the site alone has
-NAMED = {"README.md": "start.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+#: the lesson by language; its pages are those of the course
+LESSONS = {"en": "docs/lesson.md", "zh": "docs/lesson.zh.md"}
+NAMED = {
+    "README.md": "start.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    LESSONS["en"]: "lesson/index.md",
+    LESSONS["zh"]: "lesson/zh/index.md",
+}
 #: the entries of a page's menu, where others are below it; "*" are all in its folder
-CHILDREN = {"audit/index.md": "*", "compare/index.md": "*", "lesson.md": "中文 <lesson.zh>"}
+CHILDREN = {"audit/index.md": "*", "compare/index.md": "*"}
 
 
 def page_of(document: str) -> str:
@@ -23,7 +31,7 @@ def page_of(document: str) -> str:
 
 def documents() -> list[str]:
     """Return the paths of all documents in the repository."""
-    return [*NAMED, *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))]
+    return list(dict.fromkeys([*NAMED, *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))]))
 
 
 def home() -> str:
@@ -61,9 +69,11 @@ def _menu(page: str) -> str:
 
 
 def write_documents(sources: pathlib.Path) -> None:
-    """Write the site's own pages, all documents and their pictures into a folder for Sphinx."""
+    """Write the site's own pages, the documents but for the lesson, and their pictures into a folder for Sphinx."""
     shutil.copytree(PAGES, sources, dirs_exist_ok=True)
     for document in documents():
+        if document in LESSONS.values():
+            continue  # see course.py
         page = page_of(document)
         path = sources / page
         path.parent.mkdir(parents=True, exist_ok=True)

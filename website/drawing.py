@@ -12,6 +12,21 @@ from slopes.plotting.samples import Curve, Line, Panel
 
 WIDTH, HEIGHT = 560, 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 12, 44  #: margins of the axes
+CAPTION = "Value (solid) and slope (dashed)"
+
+
+def draw_figure(curve: Curve, functions: str, label: str, caption: str = CAPTION) -> str:
+    """Return a figure with a picture and its caption, which a script makes live for functions that it can compute."""
+    span = " ".join(f"{end:g}" for end in curve.lines[0].x[[0, -1]])
+    attributes = f'data-function="{functions}" data-span="{span}" data-axis="{curve.card._arguments[0]}"'
+    caption += name_colours([line.label for line in curve.lines if line.label])
+    return f'<figure class="curve" {attributes}>{draw(curve, label)}<figcaption>{caption}</figcaption></figure>'
+
+
+def name_colours(labels: list[str]) -> str:
+    """Return names in the colours of their curves, as the end of a caption."""
+    keys = [f'<span class="c{k % 8} key">{html.escape(label)}</span>' for k, label in enumerate(labels)]
+    return f": {', '.join(keys)}." if keys else "."
 
 
 def draw(curve: Curve, label: str) -> str:

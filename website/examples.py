@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import linecache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,17 +21,23 @@ class Example(NamedTuple):
     output: str
 
 
-def run(code: str) -> str:
-    """Return the text that code prints."""
-    out = io.StringIO()
+def run(code: str, names: dict[str, Any] | None = None) -> str:
+    """Return the text that code prints; it runs among the names, and adds its own.
+
+    Python finds the source of functions that the code defines, as evidence of the audit needs it.
+    """
+    out, place = io.StringIO(), f"<example {hash(code)}>"
+    linecache.cache[place] = (len(code), None, code.splitlines(keepends=True), place)
     with contextlib.redirect_stdout(out):
-        exec(compile(code, "<example>", "exec"), {"__name__": "example"})
+        exec(compile(code, place, "exec"), {"__name__": "example"} if names is None else names)
     return out.getvalue().rstrip()
 
 
 def examples(card: Card) -> list[Example]:
     """Return what one writes for NumPy, PyTorch and as a module, with the results."""
     codes = {"NumPy": _numpy(card), "PyTorch": _torch(card), "A module": _module(card)}
+    if has_curvature(card):
+        codes["An objective of XGBoost or LightGBM, by their interfaces for scikit-learn"] = _objective(card)
     return [Example(title, code, run(code)) for title, code in codes.items()]
 
 
@@ -94,3 +101,39 @@ def _module(card: Card) -> str:
     lines += ["torch.manual_seed(0)"] if card.noise else []
     lines += [f"module = nn.module(slopes.{card.name})", f"print(module({', '.join(_inputs(card))}))"]
     return "\n".join(lines)
+
+
+def has_curvature(card: Card) -> bool:
+    """Return whether a card is a loss of a score and a target, number by number, whose gradient has a slope."""
+    if not isinstance(card, Loss) or card.rowwise or len(card._arguments) != 2:
+        return False
+    if not card.kind.spaces(card.settings)[0].is_unbounded:
+        return False
+    import torch
+
+    score, target = (torch.tensor(np.asarray(x, float)) for x in _inputs(card).values())
+    score.requires_grad_()
+    (gradient,) = torch.autograd.grad(card(score, target, reduction="sum"), score, create_graph=True)
+    if not gradient.requires_grad:
+        return False
+    (hessian,) = torch.autograd.grad(gradient.sum(), score)
+    return bool((hessian > 0).any())
+
+
+def _objective(card: Card) -> str:
+    score, target = (np.ravel(x).tolist() for x in _inputs(card).values())
+    return f"""\
+import numpy as np
+import torch
+import slopes
+
+
+def objective(target, score):
+    score = torch.tensor(score, dtype=torch.float64, requires_grad=True)
+    loss = slopes.{card.name}(score, torch.tensor(target, dtype=torch.float64), reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, score, create_graph=True)
+    (hessian,) = torch.autograd.grad(gradient.sum(), score)
+    return gradient.detach().numpy(), np.maximum(hessian.numpy(), 1e-6)  # leaves divide by the Hessian
+
+
+print(*objective({target!r}, {score!r}), sep="\\n")"""

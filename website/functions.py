@@ -130,13 +130,12 @@ def describe(name: str) -> dict[str, Any]:
     return {
         **known,
         "prose": prose,
-        "picture": drawing.draw(drawn, label) if drawn else "",
-        "lines": [line.label for line in drawn.lines] if drawn else [],
-        "span": " ".join(f"{end:g}" for end in drawn.lines[0].x[[0, -1]]) if drawn else "",
-        "axis": card._arguments[0],
+        "picture": drawing.draw_figure(drawn, name, label) if drawn else "",
         "derivative": derivative_of(card),
         "properties": find_properties(card),
         "judged": judge_claims(card),
+        "uses": tables.uses_of(name),
+        "judgement": tables.judgement_of(name),
         "accuracy": tables.accuracy_of(name),
         "lost": tables.losses_of_digits(name),
         "peers": tables.peers_of(card),
@@ -148,27 +147,28 @@ def describe(name: str) -> dict[str, Any]:
     }
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return the templates of the site."""
     loader = jinja2.FileSystemLoader(FOLDER)
     return jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def page(name: str) -> str:
     """Return the Markdown of a function's page."""
-    text = _environment().get_template("function.md.j2").render(**describe(name), escape=html.escape)
+    text = environment().get_template("function.md.j2").render(**describe(name), escape=html.escape)
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def family_pages() -> Iterator[tuple[str, str]]:
     """Yield the path and the Markdown of each family's page, and of the page with all families."""
     found = families()
-    template = _environment().get_template("family.md.j2")
+    template = environment().get_template("family.md.j2")
     for family, members in found.items():
         listed = [(card.name, card.summary, thumbnail(card)) for card in members]
         yield f"families/{slug(family)}.md", template.render(title=family[0].upper() + family[1:], functions=listed)
     titles = [(family[0].upper() + family[1:], slug(family)) for family in found]
     items = [describe_briefly(card, family) for family, members in found.items() for card in members]
-    yield "functions/index.md", _environment().get_template("functions.md.j2").render(families=titles, functions=items)
+    yield "functions/index.md", environment().get_template("functions.md.j2").render(families=titles, functions=items)
 
 
 def describe_briefly(card: Card, family: str) -> dict[str, Any]:
@@ -178,6 +178,7 @@ def describe_briefly(card: Card, family: str) -> dict[str, Any]:
         "name": card.name, "family": family, "summary": card.summary, "picture": thumbnail(card),
         "tags": find_tags(card),
         "error": accuracy[0][1].partition(" /")[0].strip("*°") if accuracy else "",
+        "time": tables.time_of(card.name),
     }  # fmt: skip
 
 

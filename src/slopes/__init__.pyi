@@ -214,7 +214,7 @@ _SameAs: TypeAlias = Mapping[str, str | tuple[str, str]]
 
 @overload
 def activation(body: Callable[Concatenate[Any, _P], Any], /) -> _OwnActivation[_P]:
-    """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
+    """Make a card of a body ``(x, *, parameters)``: element-wise, or by ``kind="map"`` a map of rows on the last axis.
 
     With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
     "last". `definition` is the textbook form of a numerically stable body. `same_as` has an expression of x for each

@@ -606,7 +606,7 @@ def activation(
     body: Body | None = None, /, *, kind: str = "elementwise", definition: Body | None = None, gate: str | None = None,
     same_as: Mapping[str, str | tuple[str, str]] | None = None, papers: tuple[Paper, ...] = (), **claims: Any,
 ) -> Any:  # fmt: skip
-    """Make a card of a body (x, *, parameters): element-wise, or with ``kind="map"`` a map of rows on the last axis.
+    """Make a card of a body ``(x, *, parameters)``: element-wise, or by ``kind="map"`` a map of rows on the last axis.
 
     With ``kind="gate"`` the body takes a gate and a value, the halves of an axis; `gate` is the gate's half, "first" or
     "last". `definition` is the textbook form of a numerically stable body. `same_as` has an expression of x for each

@@ -14,7 +14,7 @@ if (gallery) {
   const families = [...new Set(items.map((item) => item.dataset.family))]
   const family = element("select", { ariaLabel: "Family" }, element("option", { value: "" }, "all families"),
     ...families.map((name) => element("option", { value: name }, name)))
-  const order = element("select", { ariaLabel: "Order" }, ...["by family", "by name", "by accuracy"].map((name) => element("option", {}, name)))
+  const order = element("select", { ariaLabel: "Order" }, ...["by family", "by name", "by accuracy", "by time"].map((name) => element("option", {}, name)))
   const boxes = [...new Set(items.flatMap(list))].sort().map((tag) => element("input", { type: "checkbox", value: tag }))
   const count = element("output")
   const isShown = (item) => (!family.value || item.dataset.family === family.value)
@@ -24,6 +24,7 @@ if (gallery) {
     (a, b) => items.indexOf(a) - items.indexOf(b),
     (a, b) => a.dataset.name.localeCompare(b.dataset.name),
     (a, b) => Number(a.dataset.error || Infinity) - Number(b.dataset.error || Infinity),
+    (a, b) => Number(a.dataset.time || Infinity) - Number(b.dataset.time || Infinity),
   ]
   const update = () => {
     gallery.append(...[...items].sort(orders[order.selectedIndex]))

@@ -1,27 +1,7 @@
-// The playground: several curves in one plot, float32 errors of textbook forms, and a map of a loss. The view is in the address.
+// The playground: several curves in one plot, errors of textbook forms, and a map of a loss. The view is in the address.
 "use strict"
 
 const COLOURS = 8
-
-/** The error of the textbook's form, computed in float32, in units in the last place. */
-class ErrorCurve extends Curve {
-  at(x) {
-    const numbers = [x, ...this.numbers].map(Math.fround)
-    const exact = this.function.f(...numbers)[0]
-    const error = Math.abs(this.function.textbook(...numbers) - exact) / stepOfFloat32(exact)
-    return [Number.isNaN(error) ? Infinity : Math.max(error, 0.5), NaN]
-  }
-
-  describe(x) {
-    return `${this.name}: ${write(this.at(x)[0], 3)} ulp`
-  }
-}
-
-/** Return the distance of neighbouring float32 numbers near a number. */
-function stepOfFloat32(value) {
-  const size = Math.max(Math.abs(value), 2 ** -126)
-  return size < Infinity ? 2 ** (Math.floor(Math.log2(size)) - 23) : Infinity
-}
 
 /** Return the curves, span and axis that an address describes, as in "#f=gelu;elu(alpha=0.5)&x=-4,4&y=log". */
 function readAddress(hash) {
@@ -100,7 +80,7 @@ class Playground extends Plot {
       this.curves = this.curves.filter((other) => other !== curve)
       set.remove()
       this.draw()
-    }), ...this.sliders(curve))
+    }), ...this.sliders([curve]))
     this.sets.append(set)
     this.draw()
   }

@@ -2,6 +2,27 @@
 "use strict"
 
 const FLAT = 1e-3 // a slope below this passes next to nothing on
+const NO_DIGIT = 2 ** 24 // units in the last place of a float32 result of which no digit is right
+
+/** The words that scripts write, for pages in Chinese. */
+const CHINESE = {
+  "value": "值", "slope": "斜率", "Point at the curve, or use the arrow keys.": "指向曲线，或用方向键。",
+  "Zoom out": "缩小", "Zoom in": "放大", "Reset": "重置", "Show the first view again": "回到最初的视图",
+  "logarithmic": "对数坐标", "Sizes on a logarithmic axis, for the tails": "用对数坐标看尾部的大小",
+  "Data": "数据", "Activation": "激活函数", "Loss": "损失函数", "Hidden layers": "隐藏层数", "Units a layer": "每层单元数",
+  "First weights": "初始权重", "Optimizer": "优化器", "Learning rate": "学习率", "Seed": "随机种子",
+  "Train": "训练", "Pause": "暂停", "One step": "走一步", "Start again": "重新开始",
+  "layer": "层", "gradient": "梯度", "flat units": "平坦的单元", "hidden": "隐藏层", "output": "输出层",
+  "The points, and the side that the network gives each part of the plane": "各个点，以及网络把平面各处分到哪一侧",
+  "Step": "步数", "loss": "损失", "of the points right": "的点分对",
+  "Answer": "回答", "Check": "检查", "Right.": "答对了。", "Not yet.": "还不对。", "A number, please.": "请填一个数。",
+}
+
+/** Return words in the language of the page. */
+function say(words) {
+  const isChinese = typeof document !== "undefined" && document.documentElement.lang.startsWith("zh")
+  return isChinese ? CHINESE[words] ?? words : words
+}
 
 /** Write a number in a few digits, with a true minus. */
 function write(value, digits = 4) {
@@ -50,8 +71,28 @@ class Curve {
   /** Return the numbers at x in words. */
   describe(x) {
     const [value, slope] = this.at(x)
-    return `value ${write(value, 6)}, slope ${write(slope, 6)}`
+    return `${say("value")} ${write(value, 6)}, ${say("slope")} ${write(slope, 6)}`
   }
+}
+
+/** The error of the textbook's form, computed in float32, in units in the last place. */
+class ErrorCurve extends Curve {
+  at(x) {
+    const numbers = [x, ...this.numbers].map(Math.fround)
+    const exact = this.function.f(...numbers)[0]
+    const error = Math.abs(this.function.textbook(...numbers) - exact) / stepOfFloat32(exact)
+    return [Number.isNaN(error) ? NO_DIGIT : Math.min(Math.max(error, 0.5), NO_DIGIT), NaN]
+  }
+
+  describe(x) {
+    return `${write(this.at(x)[0], 3)} ulp`
+  }
+}
+
+/** Return the distance of neighbouring float32 numbers near a number. */
+function stepOfFloat32(value) {
+  const size = Math.max(Math.abs(value), 2 ** -126)
+  return size < Infinity ? 2 ** (Math.floor(Math.log2(size)) - 23) : Infinity
 }
 
 /** A plot in a figure, of one curve or several. */
@@ -155,7 +196,7 @@ class Plot {
     return this.isLogarithmic ? Math.log10(Math.abs(y)) : y
   }
 
-  /** Return the bounds of the vertical axis: all of the curves, unless a few points would flatten the rest. */
+  /** Return the bounds of the vertical axis: all of the curves, unless a few points would flatten the rest; logarithms do not. */
   limits(samples) {
     const heights = samples.flatMap(({ value, slope }) => [...value, ...slope].map((y) => this.scale(y)))
     const sorted = heights.filter(Number.isFinite).sort((a, b) => a - b)
@@ -163,7 +204,7 @@ class Plot {
     const at = (share) => sorted[Math.round(share * (sorted.length - 1))]
     let [low, high] = [at(0), at(1)]
     const inner = at(0.95) - at(0.05)
-    if (high - low > 4 * inner && inner > 0) [low, high] = [Math.max(low, at(0.05)), Math.min(high, at(0.95))]
+    if (!this.isLogarithmic && high - low > 4 * inner && inner > 0) [low, high] = [Math.max(low, at(0.05)), Math.min(high, at(0.95))]
     const room = 0.06 * (high - low) || 0.5
     return [low - room, high + room]
   }
@@ -246,7 +287,7 @@ class Plot {
   /** Return the cursor's line and dots, and write its numbers. */
   drawCursor(across, down) {
     if (this.cursor === null) {
-      this.readout.textContent = "Point at the curve, or use the arrow keys."
+      this.readout.textContent = say("Point at the curve, or use the arrow keys.")
       return ""
     }
     const x = this.cursor, { top, bottom } = this.frame
@@ -270,30 +311,38 @@ class Plot {
     return made
   }
 
-  addSliders(curve) {
-    this.controls.append(...this.sliders(curve))
+  addSliders() {
+    this.controls.append(...this.sliders(this.curves))
   }
 
-  /** Return a slider for each number of a curve. */
-  sliders(curve) {
-    return curve.function.sliders.map(([name, , least, greatest, step], place) => {
-      const number = element("output", {}, write(curve.numbers[place]))
+  /** Return a slider for each number of the curves; numbers of one name and range move together. */
+  sliders(curves) {
+    const rows = new Map()
+    for (const curve of curves)
+      curve.function.sliders.forEach((slider, place) => {
+        const key = JSON.stringify(slider)
+        if (!rows.has(key)) rows.set(key, { slider, held: [] })
+        rows.get(key).held.push([curve, place])
+      })
+    return [...rows.values()].map(({ slider: [name, , least, greatest, step], held }) => {
+      const [first, place] = held[0], owner = held.length < curves.length ? `${held.map(([curve]) => curve.name).join(", ")}: ` : ""
+      const number = element("output", {}, write(first.numbers[place]))
       const slider = element("input", { type: "range", min: least, max: greatest, step })
-      slider.value = curve.numbers[place]
+      slider.value = first.numbers[place]
       slider.addEventListener("input", () => {
-        curve.numbers[place] = +slider.value
-        number.textContent = write(curve.numbers[place])
+        for (const [curve, at] of held) curve.numbers[at] = +slider.value
+        number.textContent = write(+slider.value)
         this.draw()
       })
-      return element("label", { class: "slider" }, `${name} `, slider, " ", number)
+      return element("label", { class: "slider" }, `${owner}${name} `, slider, " ", number)
     })
   }
 
   addButtons() {
     this.controls.append(
-      this.button("−", "Zoom out", () => this.zoom(1.25)),
-      this.button("+", "Zoom in", () => this.zoom(0.8)),
-      this.button("Reset", "Show the first view again", () => this.restart()),
+      this.button("−", say("Zoom out"), () => this.zoom(1.25)),
+      this.button("+", say("Zoom in"), () => this.zoom(0.8)),
+      this.button(say("Reset"), say("Show the first view again"), () => this.restart()),
       this.logarithm(),
     )
   }
@@ -301,7 +350,7 @@ class Plot {
   restart() {
     this.curves.forEach((curve) => curve.reset())
     this.controls.querySelectorAll("label.slider").forEach((row) => row.remove())
-    this.curves.forEach((curve) => this.addSliders(curve))
+    this.addSliders()
     this.reset()
   }
 
@@ -311,14 +360,22 @@ class Plot {
       this.isLogarithmic = box.checked
       this.draw()
     })
-    return element("label", { title: "Sizes on a logarithmic axis, for the tails" }, box, " logarithmic")
+    return element("label", { title: say("Sizes on a logarithmic axis, for the tails") }, box, ` ${say("logarithmic")}`)
   }
 }
 
-if (typeof document !== "undefined") for (const figure of document.querySelectorAll("figure.curve[data-function]")) {
-  if (!(figure.dataset.function in slopes)) continue
-  const curve = new Curve(figure.dataset.function, "c0")
-  const plot = new Plot(figure, [curve], figure.dataset.span.split(" ").map(Number))
+/** Make a figure live that names functions, or functions whose textbook forms' errors are shown. */
+function enliven(figure) {
+  const { errors, span } = figure.dataset, Kind = errors ? ErrorCurve : Curve
+  const names = (errors ?? figure.dataset.function).split(" ").filter((name) => name in slopes)
+  if (!names.length) return
+  const curves = names.map((name, k) => new Kind(name, `c${k}`))
+  const plot = new Plot(figure, curves, span.split(" ").map(Number))
   plot.addButtons()
-  plot.addSliders(curve)
+  if (errors) plot.controls.querySelector("input").click() // sizes differ by many powers of ten
+  plot.addSliders()
 }
+
+if (typeof document !== "undefined")
+  addEventListener("DOMContentLoaded", () => // when all scripts have run, which may add functions
+    document.querySelectorAll("figure.curve:is([data-function], [data-errors])").forEach(enliven))

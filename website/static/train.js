@@ -30,6 +30,11 @@ function writeChoices(choices) {
 class Trainer {
   constructor(page) {
     this.page = page
+    const picture = say("The points, and the side that the network gives each part of the plane")
+    page.innerHTML = `<div class="panes"><div><canvas width="336" height="336" role="img" aria-label="${picture}"></canvas>
+      <output aria-live="off"></output></div><div><svg class="losses" viewBox="0 0 300 100" role="img"></svg>
+      <table class="layers"><thead><tr><th>${say("layer")}</th><th>${say("gradient")}</th><th></th>
+      <th>${say("flat units")}</th></tr></thead><tbody></tbody></table></div></div>`
     this.canvas = page.querySelector("canvas")
     this.summary = page.querySelector("output")
     this.losses = page.querySelector("svg.losses")
@@ -40,10 +45,10 @@ class Trainer {
       const select = element("select", { name }, ...values.map((value) => element("option", { value }, String(value))))
       select.addEventListener("change", () => this.choose(name, values[select.selectedIndex]))
       this.selects[name] = select
-      this.form.append(element("label", {}, `${label} `, select))
+      this.form.append(element("label", {}, `${say(label)} `, select))
     }
     const button = (text, act) => {
-      const made = element("button", { type: "button" }, text)
+      const made = element("button", { type: "button" }, say(text))
       made.addEventListener("click", act)
       this.form.append(made)
       return made
@@ -77,7 +82,7 @@ class Trainer {
 
   toggle() {
     this.isRunning = !this.isRunning
-    this.runButton.textContent = this.isRunning ? "Pause" : "Train"
+    this.runButton.textContent = say(this.isRunning ? "Pause" : "Train")
     if (this.isRunning) this.run()
   }
 
@@ -106,7 +111,7 @@ class Trainer {
 
   show(found) {
     const share = `${Math.round(100 * found.accuracy)} %`
-    this.summary.textContent = `Step ${this.network.steps}: loss ${write(found.loss)}, ${share} of the points right.`
+    this.summary.textContent = `${say("Step")} ${this.network.steps}: ${say("loss")} ${write(found.loss)}, ${share} ${say("of the points right")}.`
     this.showBoundary()
     this.showLosses()
     this.showLayers(found)
@@ -146,13 +151,13 @@ class Trainer {
       return `${k ? "L" : "M"}${x.toFixed(1)} ${(98 - ((loss - low) / (high - low)) * 94).toFixed(1)}`
     })
     this.losses.innerHTML = `<path class="grid" d="M2 98H298"/><path class="value c0" d="${parts.join("")}"/>`
-    this.losses.setAttribute("aria-label", `Loss of ${this.history.length} steps`)
+    this.losses.setAttribute("aria-label", `${say("Loss")} (${this.history.length})`)
   }
 
   showLayers({ dead, sizes }) {
     const largest = Math.max(...sizes)
     this.rows.replaceChildren(...sizes.map((size, k) => {
-      const name = k < dead.length ? `hidden ${k + 1}` : "output"
+      const name = k < dead.length ? `${say("hidden")} ${k + 1}` : say("output")
       const length = size > 0 ? Math.max(0, 100 + 20 * Math.log10(size / largest)) : 0 // five decades
       const bar = element("span", { class: "bar", style: `width: ${length.toFixed(0)}%` })
       const flat = k < dead.length ? `${Math.round(100 * dead[k])} %` : ""
