@@ -79,6 +79,15 @@ def test_a_dry_run_trains_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_several_targets_by_command(tmp_path):
+    rows = [f"{n},{n % 7},{n % 5},{n % 3}" for n in range(40)]
+    (tmp_path / "houses.csv").write_text("\n".join(["size,price,rent,age", *rows]))
+    asked = ["compare", "mlp(hidden=4)", str(tmp_path / "houses.csv"), *ASKED, "--target=price,rent"]
+    told = CliRunner().invoke(cli.main, [*asked, "--out", str(tmp_path), "--json"])
+    assert told.exit_code == 0, told.output
+    assert slopes.comparing.Study.load(tmp_path).metric().name == "rmse"
+
+
 def test_a_record_that_is_none(tmp_path):
     (tmp_path / "record.sqlite").write_text("my thesis, the only copy\n" * 100)
     refused(tmp_path, "this record is damaged or no record at all")

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 import sys
 
 import numpy as np
@@ -194,3 +195,18 @@ def test_the_numbers_of_numpy_are_numbers():
     assert (settings.seeds, settings.epochs, settings.clip, settings.resample) == ((0, 1), 3, 0.5, True)
     assert isinstance(settings.clip, float)
     assert torch.tensor(settings.epochs) == 3
+
+
+def test_a_target_is_a_name_or_several():
+    assert Settings(target=["price"]).target == "price"
+    assert Settings(target=["price", "rent"]).target == ("price", "rent")
+    study = make_study(seeds=2)
+    study.plan.settings = Settings(target=["price", "rent"])
+    assert "\n    target=('price', 'rent'),\n" in write_call(study)
+    for wrong, message in (
+        ([], "one or more different names, got []."),
+        (["a", "a"], "one or more different names"),
+        (5, "a list of names, got 5."),
+    ):
+        with pytest.raises((TypeError, ValueError), match=re.escape(f"compare: target must be {message}")):
+            Settings(target=wrong)

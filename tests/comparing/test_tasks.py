@@ -251,6 +251,19 @@ class Pairs(torch.utils.data.Dataset):
         return self.x[place], self.y[place]
 
 
+class Rows(torch.utils.data.Dataset):
+    """A map-style dataset of dicts."""
+
+    def __init__(self, **columns):
+        self.columns_ = columns
+
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, place):
+        return {name: values[place] for name, values in self.columns_.items()}
+
+
 class Face:
     """What a Hugging Face dataset looks like from here."""
 
@@ -639,6 +652,37 @@ def test_the_kind_can_be_said():
     assert resolve((X, np.tile([[0, 1], [1, 0]], (30, 1))), task="regression").outputs == 2
 
 
+def test_several_targets_are_numbers_or_a_yes_or_no_each(tmp_path):
+    columns = table(rent=X[:, 2].round(3))
+    task = resolve(columns, target=("price", "rent"))
+    assert (task.kind, task.outputs, task.labels) == ("regression", 2, ("price", "rent"))
+    assert task.targets.numpy() == pytest.approx(np.stack([columns["price"], columns["rent"]], 1), rel=1e-6)
+    assert task.inputs.shape == (60, 4)  # the size, and three colours
+    assert resolve(columns, target=("rent", "price")).targets[0].tolist() == task.targets[0].flip(0).tolist()
+    path = write_csv(tmp_path / "houses.csv", **columns)
+    assert resolve(path, target=("price", "rent")).fingerprint == task.fingerprint
+    np.savez(tmp_path / "houses.npz", x=X, price=columns["price"], rent=columns["rent"])
+    for data in (
+        tmp_path / "houses.npz",
+        Rows(x=X, price=columns["price"], rent=columns["rent"]),
+    ):
+        other = resolve(data, target=("price", "rent"))
+        assert torch.equal(other.targets, task.targets)
+        assert other.inputs.shape == (60, 4)
+    likes = {"size": X[:, 0], "old": X[:, 1] > 0, "near": (X[:, 2] > 0) * 1}
+    labels = resolve(likes, target=("old", "near"))
+    assert (labels.kind, labels.outputs, labels.labels) == ("multilabel", 2, ("old", "near"))
+    assert labels.targets.tolist() == np.stack([likes["old"], likes["near"]], 1).tolist()
+
+
+def test_columns_of_a_frame_of_targets_have_names():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"size": X[:, 0], "old": X[:, 1] > 0, "near": X[:, 2] > 0})
+    task = resolve((frame[["size", "old"]], frame[["old", "near"]]))
+    assert (task.kind, task.labels) == ("multilabel", ("old", "near"))
+    assert task.inputs.shape == (60, 2)  # given apart, targets leave the inputs as they are
+
+
 @pytest.mark.parametrize("rare", [0, 1, "no", "yes", True, False])
 def test_the_rarer_class_is_the_yes(rare):
     other = {0: 1, 1: 0, "no": "yes", "yes": "no"}[rare]  # True is 1, and False 0
@@ -686,7 +730,7 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
         ((X[:5], LABELS[:5]), {}, "5 samples cannot be dealt to three parts; give at least 10."),
         ((X, LABELS[:50]), {}, "inputs (60, 4) and targets (50,) of data must have one length."),
         ((X.T, LABELS), {}, "inputs (4, 60) and targets (60,) of data must have one length; transposed they would have."),
-        (([[1, 2], [3]], [0, 1]), {}, "the inputs are lists of unequal lengths"),
+        (([[[1, 2], [3]], [[1], [2]]], [0, 1]), {}, "the inputs are lists of unequal lengths, and not sequences"),
         ((X, np.where(LABELS == 0, np.inf, X[:, 0])), {}, "20 of the targets are NaN or too large for 32 bits, the first in sample 0"),
         ((X.astype(str), LABELS), {}, "the inputs of data must be numbers, got <U"),
         ((X + 1j, LABELS), {}, "the inputs of data must be numbers, got complex128"),
@@ -716,7 +760,8 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
         (((X[:30], X[:30, :2]), (X[30:], X[30:]), (X, X)), {}, "a target of the validation part has shape (4,), and one of the train part (2,)."),
         ({"train": (X, LABELS)}, {}, "a dict must have train and test, got train."),
         ({}, {}, "a dict must have train and test, got nothing."),
-        (Pairs([X[0], X[1, :2]], [0, 1]), {}, "the inputs must have one shape; sample"),
+        (Pairs([X[:2, :2], X[:3, :1]], [0, 1]), {}, "the inputs must have one shape; sample 0 of data is (2, 2) and sample 1 (3, 1)."),
+        (Pairs([X[0], X[1]], [X[:2, 0], X[:2, :2]]), {}, "the targets must have one shape; sample 0 of data is (2,) and sample 1 (2, 2)."),
         (["just", "words"], {}, "the inputs must be an array with a sample each, got a str."),
         (Face(text=[f"text {i}" for i in range(60)], label=LABELS), {}, "column 'text' has 60 different texts, such as 'text 0'; leave it out by drop=['text'], or make them fewer."),
         (Face(pixels=X, answer=LABELS), {}, "data needs target=, the column to be told; there are pixels, answer."),
@@ -727,6 +772,11 @@ def test_a_dataset_that_is_changed_has_another_fingerprint(tmp_path):
         ((X, LABELS), {"order": np.arange(60)}, "order must be a column's name, or True for the order of the samples, got "),
         ((X, LABELS), {"order": False}, "order must be a column's name, or True for the order of the samples, got False."),
         (Face(label=LABELS), {}, "data has no column beside 'label' to tell it from."),
+        (table(), {"target": ("price", "prize")}, "data has no column 'prize'; did you mean 'price'?"),
+        (table(), {"target": ("price", "colour")}, "several targets are a number each, or 0 and 1, and 'colour' holds <U5 (60,); turn it into such, or name one target."),
+        (table(words=[[1, 2], [3]] * 30), {"target": ("price", "words")}, "several targets are a number each, or 0 and 1, and 'words' holds sequences; turn it into such"),
+        ({"a": X[:, 0], "b": X[:, 1]}, {"target": ("a", "b")}, "data has no column beside 'a' to tell it from."),
+        (table(words=[[1, 2], [3]] * 30), {"target": "price", "groups": "words"}, "column 'words' of data has several values in a sample, and must have one to split by."),
     ],
     ids=lambda value: None,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from torch import nn
 
 from slopes.comparing.arguments import names
 from slopes.comparing.feeding import feed
-from slopes.comparing.tasks.inputs import Inputs, call_model, list_tensors, map_tensors
+from slopes.comparing.tasks.inputs import Inputs, Padded, call_model, list_tensors, map_tensors
 
 if TYPE_CHECKING:
     from slopes.comparing.job import Job
@@ -23,7 +23,7 @@ BATCH = 1024
 
 
 @torch.no_grad()
-def predict(model: nn.Module, job: Job, loss: str, inputs: Any, probabilities: bool) -> NDArray[Any]:
+def predict(model: nn.Module, job: Job, loss: str, inputs: Any, probabilities: bool) -> Any:
     """Predict by a model that was trained with the loss of this name."""
     if job.task.preparation is None:
         raise TypeError(f"predict: the task {job.task.name} has no preparation of raw inputs.")
@@ -31,7 +31,10 @@ def predict(model: nn.Module, job: Job, loss: str, inputs: Any, probabilities: b
     outputs = torch.cat([job.network.predict(call_model(model, part)) for part in _batches(x)])
     card = job.losses[names(job.losses).index(loss)]
     natural: NDArray[Any] = feed(card, job.task).natural(outputs).numpy()
-    return natural if probabilities else _in_units(job.task, natural)
+    found = natural if probabilities else _in_units(job.task, natural)
+    if isinstance(x, Padded) and job.task.kind.has_positions:
+        return [row[: int(mask.sum())] for row, mask in zip(found, x.mask, strict=True)]
+    return found
 
 
 def _batches(inputs: Inputs) -> Iterator[Inputs]:

@@ -101,6 +101,14 @@ def strings(name: str, value: Any) -> tuple[str, ...]:
     return chosen
 
 
+def target(name: str, value: Any) -> str | tuple[str, ...]:
+    """A name, or a tuple of several."""
+    chosen = strings(name, value)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(f"compare: {name} must be one or more different names, got {shown(list(chosen))}.")
+    return chosen if len(chosen) > 1 else chosen[0]
+
+
 def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
         raise TypeError(f"compare: {name} must be True or False, got {value!r}.")
@@ -258,9 +266,10 @@ class Settings:
         default="digits",
     )
     _: KW_ONLY
-    target: Any = option(
-        "The column or array of the data that is to be predicted.",
-        OnCommandLine("NAME", help="The column or array of DATA that is to be predicted."),
+    target: str | Sequence[str] | None = option(
+        "The column or array of the data that is to be predicted; or several, of numbers, or of 0 and 1.",
+        OnCommandLine("NAME,...", "names", help="The column or array of DATA that is to be predicted, or several."),
+        check=optional(target),
         default=None,
     )
     task: str | None = option(

@@ -14,7 +14,7 @@ from slopes.comparing.networks.builtin import dtype_name
 from slopes.comparing.networks.network import Network, seeded
 from slopes.comparing.networks.words import batch_shape, described
 from slopes.comparing.task_kinds import TaskKind
-from slopes.comparing.tasks.inputs import call_model, describe_inputs
+from slopes.comparing.tasks.inputs import Inputs, call_model, describe_inputs, list_tensors
 
 if TYPE_CHECKING:
     from slopes.comparing.tasks import Task
@@ -121,8 +121,18 @@ def run(name: str, model: nn.Module, task: Task, training: bool = False) -> Any:
         raise ValueError(
             f"compare: {name} fails on the inputs of the task {task.name}, {describe_inputs(inputs, _batch)}"
             f"{', in training' * training}: "
-            f"{loading.describe(error)}."
+            f"{loading.describe(error)}{_on_masks(inputs)}."
         ) from error
+
+
+def _on_masks(inputs: Inputs) -> str:
+    """Hint at the mask that follows padded sequences."""
+    if any(each.dtype == torch.bool for each in list_tensors(inputs)):
+        return (
+            "; the mask tells which entries of a sequence count, as in forward(self, x, mask); for a model without one "
+            "make one array of the sequences"
+        )
+    return ""
 
 
 def _batch(inputs: Tensor) -> str:

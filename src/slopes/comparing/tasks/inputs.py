@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,18 +12,35 @@ Inputs = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
 Parts = dict[int | str, Any]  #: several inputs by place or name
 
 
+class Padded(NamedTuple):
+    """Sequences of different lengths, which a model takes as two inputs."""
+
+    values: Tensor  #: (sample, position, …), 0 behind the end of a sequence
+    mask: Tensor  #: (sample, position), True within the sequence
+
+
+RawInputs = Tensor | Padded | tuple[Any, ...] | Mapping[Any, Any]  #: before their preparation
+
+
 def parts_of(inputs: Any) -> Parts:
     """Parts of a tuple or mapping."""
     return dict(inputs) if isinstance(inputs, Mapping) else dict(enumerate(inputs))
 
 
-def join_parts(parts: Mapping[Any, Tensor]) -> Inputs:
-    """Undo `parts_of`."""
-    return tuple(parts.values()) if all(isinstance(key, int) for key in parts) else dict(parts)
+def join_parts(parts: Mapping[Any, Any]) -> Inputs:
+    """Undo `parts_of`; each padded part is followed by its mask, unless the parts have names and one is a mask."""
+    if all(isinstance(key, int) for key in parts):
+        return tuple(tensor for part in parts.values() for tensor in (part if isinstance(part, Padded) else [part]))
+    joined = {key: part.values if isinstance(part, Padded) else part for key, part in parts.items()}
+    if not any(str(key).endswith("mask") for key in parts):
+        joined |= {f"{key}_mask": part.mask for key, part in parts.items() if isinstance(part, Padded)}
+    return joined
 
 
-def list_tensors(inputs: Inputs) -> list[Tensor]:
-    return [inputs] if isinstance(inputs, Tensor) else list(parts_of(inputs).values())
+def list_tensors(inputs: RawInputs) -> list[Tensor]:
+    if isinstance(inputs, Tensor):
+        return [inputs]
+    return [tensor for part in parts_of(inputs).values() for tensor in list_tensors(part)]
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], inputs: Inputs) -> Inputs:
@@ -58,11 +75,9 @@ def count_numbers(inputs: Inputs) -> int:
     return sum(tensor[0].numel() for tensor in list_tensors(inputs))
 
 
-def describe_inputs(inputs: Inputs, describe: Callable[[Tensor], str]) -> str:
-    """Each input in words, with its name."""
-    if isinstance(inputs, Tensor):
+def describe_inputs(inputs: RawInputs, describe: Callable[[Any], str]) -> str:
+    """Each input, a tensor or padded sequences, in words, with its name."""
+    if isinstance(inputs, (Tensor, Padded)):
         return describe(inputs)
     named = parts_of(inputs).items()
-    return ", ".join(
-        f"{key}: {describe(tensor)}" if isinstance(key, str) else describe(tensor) for key, tensor in named
-    )
+    return ", ".join(f"{key}: {describe(part)}" if isinstance(key, str) else describe(part) for key, part in named)

@@ -16,9 +16,21 @@ from torch import Tensor
 from slopes import loading
 from slopes.comparing.task_kinds import TaskKind
 from slopes.comparing.tasks.builtin import BUILTIN
-from slopes.comparing.tasks.inputs import Inputs, describe_inputs, join_parts, list_tensors, parts_of
-from slopes.comparing.tasks.preparation import MOST, Levels, encode, find_levels, numbers
-from slopes.comparing.tasks.sources import DATE, SUFFIXES, UNKNOWN, NamedInputs, Raw, is_missing, is_table, read
+from slopes.comparing.tasks.inputs import Padded, RawInputs, describe_inputs, list_tensors, parts_of
+from slopes.comparing.tasks.preparation import MOST, Levels, encode, find_levels, numbers, pad
+from slopes.comparing.tasks.sources import (
+    DATE,
+    SUFFIXES,
+    UNKNOWN,
+    NamedInputs,
+    Ragged,
+    Raw,
+    Target,
+    find_ragged,
+    is_missing,
+    is_table,
+    read,
+)
 from slopes.comparing.tasks.task import (
     LEFT_OUT,
     TRAIN,
@@ -39,13 +51,14 @@ FEW = 10  #: fewest samples for three parts
 CLASSES = 20  #: whole numbers with at most so many different values are labels
 OFTEN = 5  #: more values are labels, too, if they are 0 to C − 1 and each occurs so often
 _FINE = 1e-2  #: coarsest step between numbers of 32 bits, as a fraction of a target's deviation
+_NO_LABEL = ""  #: text of tokens that are left out
 
 _PARTS = ("train", "validation", "test")
 _VALIDATION = ("validation", "valid", "val", "dev")
 
 
 def resolve(
-    data: Any, *, target: str | None = None, task: str | None = None, resampled: bool = False,
+    data: Any, *, target: Target = None, task: str | None = None, resampled: bool = False,
     drop: Sequence[str] = (), groups: Any = None, order: Any = None,
 ) -> Task:  # fmt: skip
     """Task of a built-in name, a file, a table, a dataset, (inputs, targets), or a triple or dict of these for the
@@ -71,8 +84,8 @@ def resolve(
     if not names:
         _check_count(lengths[0])
     inputs, levels = _inputs(raws, where)
-    targets = np.concatenate(_same_width([raw.targets for raw in raws], where))
-    told = _targets(targets, task, raws[0].name, inputs)
+    targets = _joined_targets([raw.targets for raw in raws], where)
+    told = _targets(targets, task, raws[0].names, inputs)
     grouping = _groups(groups, raws[0].aside, lengths[0])
     parts = _given_parts(lengths, told) if names else _ordered_parts(order, raws[0].aside, lengths[0])
     if parts is None and grouping is None:
@@ -175,8 +188,12 @@ def _sources_by_name(data: Mapping[str, Any]) -> tuple[Sequence[Any], Sequence[s
 
 def _is_source(thing: Any) -> bool:
     """Whether a thing is data by itself: inputs with their targets, a dataset, a table or a file."""
+    is_pair = isinstance(thing, tuple)  # of a list, too, which may hold sequences
     if isinstance(thing, (tuple, list)):
-        return len(thing) == 2 and all(hasattr(part, "shape") or is_table(part) or _is_several(part) for part in thing)
+        return len(thing) == 2 and all(
+            hasattr(part, "shape") or is_table(part) or _is_several(part) or (is_pair and isinstance(part, list))
+            for part in thing
+        )
     has_items = hasattr(thing, "__getitem__") or hasattr(thing, "dataset")
     if isinstance(thing, (str, Path)):
         return Path(thing).suffix.lower() in SUFFIXES
@@ -278,7 +295,7 @@ def _length(raw: Raw, where: str) -> int:
     return int(targets[0])
 
 
-def _inputs(raws: list[Raw], where: list[str]) -> tuple[Inputs, Levels | None]:
+def _inputs(raws: list[Raw], where: list[str]) -> tuple[RawInputs, Levels | None]:
     """(inputs, the levels of a table's columns)."""
     if any(isinstance(raw.inputs, (tuple, NamedInputs)) for raw in raws):
         return _several_inputs([raw.inputs for raw in raws], where), None
@@ -295,8 +312,14 @@ def _inputs(raws: list[Raw], where: list[str]) -> tuple[Inputs, Levels | None]:
     return _joined([raw.inputs for raw in raws], where), None
 
 
-def _joined(inputs: list[Any], where: list[str]) -> Tensor:
-    tensors = [numbers(each, name) for each, name in zip(inputs, where, strict=True)]
+def _joined(inputs: list[Any], where: list[str], keeps_masks: bool = False) -> Tensor | Padded:
+    """Inputs of all parts; masks are tensors of bool, which stay so among several inputs."""
+    if any(isinstance(each, Ragged) for each in inputs):
+        return pad(_sequences(inputs, where, "inputs"), "data")
+    if keeps_masks and all(isinstance(each, Tensor) and each.dtype == torch.bool for each in inputs):
+        tensors = inputs
+    else:
+        tensors = [numbers(each, name) for each, name in zip(inputs, where, strict=True)]
     for tensor, name in zip(tensors, where, strict=True):
         if tensor.shape[1:] != tensors[0].shape[1:]:
             ours, theirs = tuple(tensors[0].shape[1:]), tuple(tensor.shape[1:])
@@ -304,12 +327,25 @@ def _joined(inputs: list[Any], where: list[str]) -> Tensor:
     return torch.cat(tensors)
 
 
-def _several_inputs(inputs: list[Any], where: list[str]) -> Inputs:
+def _sequences(parts: list[Any], where: list[str], what: str) -> Ragged:
+    """Samples of all parts, which must be sequences of one kind."""
+    found = Ragged()
+    for part, name in zip(parts, where, strict=True):
+        several = part if isinstance(part, Ragged) else find_ragged(part, what)
+        if several is None:
+            raise ValueError(f"compare: the {what} of {name} are no sequences, and those of another part are.")
+        found += several
+    find_ragged(found, what)  # refuses other shapes in another part
+    return found
+
+
+def _several_inputs(inputs: list[Any], where: list[str]) -> RawInputs:
     parts = [parts_of(each) if isinstance(each, (tuple, NamedInputs)) else {} for each in inputs]
     for part, name in zip(parts, where, strict=True):
         if part.keys() != parts[0].keys():
             raise ValueError(f"compare: {name} must have the inputs of {where[0]}, in one form.")
-    return join_parts({key: _joined([part[key] for part in parts], where) for key in parts[0]})
+    joined = {key: _joined([part[key] for part in parts], where, keeps_masks=True) for key in parts[0]}
+    return joined if isinstance(inputs[0], NamedInputs) else tuple(joined.values())
 
 
 # ---------------------------------------------------------------------------------------------- targets
@@ -322,15 +358,19 @@ class _Told(NamedTuple):
     rare: str = ""  #: class that is the yes
 
 
-def _same_width(targets: list[NDArray[Any]], where: list[str]) -> list[NDArray[Any]]:
+def _joined_targets(targets: list[Any], where: list[str]) -> NDArray[Any] | Ragged:
+    if any(isinstance(each, Ragged) for each in targets):
+        return _sequences(targets, where, "targets")
     for each, name in zip(targets, where, strict=True):
         if each.shape[1:] != targets[0].shape[1:]:
             ours, theirs = targets[0].shape[1:], each.shape[1:]
             raise ValueError(f"compare: a target of {name} has shape {theirs}, and one of {where[0]} {ours}.")
-    return targets
+    return np.concatenate(targets)
 
 
-def _targets(values: NDArray[Any], task: str | None, name: str, inputs: Inputs) -> _Told:
+def _targets(values: NDArray[Any] | Ragged, task: str | None, names: tuple[str, ...], inputs: RawInputs) -> _Told:
+    if isinstance(values, Ragged):
+        values, task = _padded_labels(values, inputs), task or TaskKind.TOKENS
     if values.dtype.kind == "O":
         values = np.array([str(value) if isinstance(value, str) else value for value in values.tolist()])
     if values.dtype.kind not in "biufUS":
@@ -350,10 +390,34 @@ def _targets(values: NDArray[Any], task: str | None, name: str, inputs: Inputs) 
         values = values[:, 0]
     kind = TaskKind(task) if task else _kind(values, inputs)
     made = _READERS[kind](values)
-    return made if made.labels or not name else made._replace(labels=(name,))
+    has_name_each = kind.has_rows_of_labels and len(names) == values.shape[1]
+    return made._replace(labels=names) if names and (has_name_each or not made.labels) else made
 
 
-def _kind(values: NDArray[Any], inputs: Inputs) -> TaskKind:
+def _padded_labels(labels: Ragged, inputs: RawInputs) -> NDArray[Any]:
+    """Labels (sample, token), left out behind the end of a sequence."""
+    parts = [inputs] if isinstance(inputs, (Tensor, Padded)) else list(parts_of(inputs).values())
+    masks = [part.mask.numpy() for part in parts if isinstance(part, Padded)]
+    if not masks or labels[0].ndim > 1:
+        raise ValueError(
+            "compare: targets of different lengths must be labels of tokens, one for each entry of inputs that are "
+            "sequences; turn them into one array."
+        )
+    lengths, known = np.array([len(each) for each in labels]), masks[0].sum(1)
+    if (lengths != known).any():
+        place = int((lengths != known).argmax())
+        raise ValueError(
+            f"compare: sample {place} is a sequence of {known[place]} and has {lengths[place]} labels; give each entry "
+            "a label."
+        )
+    joined = np.concatenate(labels)
+    joined = joined.astype(np.int64) if joined.dtype.kind in "bu" else joined
+    padded = np.full(masks[0].shape, _NO_LABEL if joined.dtype.kind in "US" else LEFT_OUT, joined.dtype)
+    padded[masks[0]] = joined
+    return padded
+
+
+def _kind(values: NDArray[Any], inputs: RawInputs) -> TaskKind:
     if values.ndim == 1:
         return _kind_of_column(values)
     is_yes_or_no = values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all()
@@ -369,7 +433,7 @@ def _kind(values: NDArray[Any], inputs: Inputs) -> TaskKind:
     return TaskKind.LABELS if is_yes_or_no and values.ndim == 2 else TaskKind.NUMBERS
 
 
-def _has_tokens(inputs: Inputs, count: int) -> bool:
+def _has_tokens(inputs: RawInputs, count: int) -> bool:
     """Whether samples are sequences of so many tokens: names of tokens, or their numbers."""
     tokens = [each.shape[1] for each in list_tensors(inputs) if each.dtype == torch.int64 and each.ndim == 2]
     return count in tokens or any(each.ndim == 3 and count in each.shape[1:] for each in list_tensors(inputs))
@@ -466,14 +530,14 @@ def _rows_of_labels(values: NDArray[Any]) -> _Told:
 
 
 def _at_positions(kind: TaskKind, axes: int, values: NDArray[Any]) -> _Told:
-    """Labels of tokens or pixels: texts, or integers; numbers below 0 are left out."""
+    """Labels of tokens or pixels: texts, or integers; numbers below 0 and empty texts are left out."""
     shape = "(sample, token)" if axes == 2 else "(sample, height, width)"
     is_whole = values.dtype.kind != "f" or np.array_equal(values, values.round())
     if values.ndim != axes or not is_whole:
         raise ValueError(f"compare: a {kind} task takes labels of shape {shape}, got {values.dtype} {values.shape}.")
     if values.dtype.kind in "US":
-        found, places = np.unique(values, return_inverse=True)
-        labels, codes = tuple(found.tolist()), places.reshape(values.shape).astype(np.int64)
+        found = np.unique(values[values != _NO_LABEL])
+        labels, codes = tuple(found.tolist()), np.where(values == _NO_LABEL, LEFT_OUT, np.searchsorted(found, values))
     else:
         codes = np.where(values < 0, LEFT_OUT, values.astype(np.int64))
         labels = tuple(map(str, range(int(codes.max()) + 1)))
@@ -551,7 +615,7 @@ def _name(data: Any) -> str:
     return "arrays" if isinstance(data, (tuple, list, Mapping)) else type(data).__name__
 
 
-def _about(data: Any, inputs: Inputs, told: _Told) -> str:
+def _about(data: Any, inputs: RawInputs, told: _Told) -> str:
     source = f"from {Path(data).name}" if isinstance(data, (str, Path)) else "of your own"
     shape = describe_inputs(inputs, _numbers_of)
     found = told.kind.targets
@@ -568,5 +632,11 @@ def _about(data: Any, inputs: Inputs, told: _Told) -> str:
     return f"{len(told.values):,} samples of {shape}, {source}; the targets are read as {found}.{gaps}"
 
 
-def _numbers_of(inputs: Tensor) -> str:
+def _numbers_of(inputs: Tensor | Padded) -> str:
+    if isinstance(inputs, Padded):
+        lengths, each = inputs.mask.sum(1), "".join(f" x {size}" for size in inputs.values.shape[2:])
+        noun = "numbers" if inputs.values.is_floating_point() else "tokens"
+        return f"a sequence of {lengths.min()} to {lengths.max()}{each} {noun} with its mask"
+    if inputs.dtype == torch.bool:
+        return f"a mask of {' x '.join(map(str, inputs.shape[1:]))}"
     return f"{' x '.join(map(str, inputs.shape[1:]))} {'numbers' if inputs.is_floating_point() else 'tokens'}"

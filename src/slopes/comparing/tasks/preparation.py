@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slopes.comparing.tasks.inputs import Inputs, join_parts, parts_of
-from slopes.comparing.tasks.sources import Columns, columns_of
+from slopes.comparing.tasks.inputs import Inputs, Padded, join_parts, parts_of
+from slopes.comparing.tasks.sources import Columns, columns_of, find_ragged
 
 LEVELS = 100  #: most texts of a column, where each becomes a column; also at most half the samples
 MOST = float(np.finfo(np.float32).max)
@@ -22,9 +22,10 @@ Levels = dict[str, NDArray[Any] | None]  #: by column its texts; None of numbers
 @dataclass(frozen=True, eq=False)
 class Preparation:
     shape: tuple[int, ...]  #: of a sample
-    mean: Tensor | None  #: of each column, or of all numbers; None for tokens, which stay as they are
+    mean: Tensor | None  #: of each column, or of all numbers; None for tokens and masks, which stay as they are
     deviation: Tensor | None
     levels: Levels | None = None  #: of a table
+    dtype: torch.dtype = torch.float32
 
     def __call__(self, inputs: Any) -> Tensor:
         """Inputs of a network, from an array, a tensor, a table or a file of them."""
@@ -43,18 +44,50 @@ class Preparation:
 
     def scaled(self, inputs: Any) -> Tensor:
         """Standardised inputs; missing ones become the mean, which is 0."""
-        given: Tensor = torch.as_tensor(inputs)
-        if self.mean is None or self.deviation is None:
-            return given
-        scaled: Tensor = ((given - self.mean) / self.deviation).float().nan_to_num(0.0)
-        return scaled
+        return _scaled(torch.as_tensor(inputs), self.mean, self.deviation).to(self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class SequencePreparation:
+    """Preparation of sequences of different lengths, which become two inputs."""
+
+    shape: tuple[int, ...]  #: of an entry
+    length: int  #: of the longest sequence of the task
+    mean: Tensor | None  #: of each number of an entry; None for tokens
+    deviation: Tensor | None
+    dtype: torch.dtype
+
+    def __call__(self, inputs: Any) -> Padded:
+        """Inputs of a network, from a list of arrays."""
+        found = find_ragged(inputs, "inputs")
+        if found is None:
+            raise ValueError("predict: takes a list of sequences, arrays that differ in their first axis alone.")
+        padded = pad(found, "predict", self.length)
+        if padded.values.shape[2:] != self.shape:
+            ours, theirs = self.shape, tuple(padded.values.shape[2:])
+            raise ValueError(f"predict: an entry of a sequence must have shape {ours}, got {theirs}.")
+        return self.scaled(padded)
+
+    def scaled(self, inputs: Padded) -> Padded:
+        scaled = _scaled(inputs.values, self.mean, self.deviation).to(self.dtype)
+        behind = ~inputs.mask.view(*inputs.mask.shape, *[1] * len(self.shape))
+        return Padded(scaled.masked_fill(behind, 0), inputs.mask)
+
+
+def _scaled(given: Tensor, mean: Tensor | None, deviation: Tensor | None) -> Tensor:
+    if mean is None or deviation is None:
+        return given
+    return ((given - mean) / deviation).float().nan_to_num(0.0)
+
+
+Part = Preparation | SequencePreparation  #: of one input
 
 
 @dataclass(frozen=True, eq=False)
 class Preparations:
     """Preparations of several inputs, by place or name."""
 
-    parts: dict[int | str, Preparation]
+    parts: dict[int | str, Part]
 
     def __call__(self, inputs: Any) -> Inputs:
         """Inputs of a network, from a tuple or a mapping of arrays or tensors."""
@@ -64,13 +97,14 @@ class Preparations:
             wanted = f"a tuple of {len(names)} inputs" if names[0] == 0 else f"a dict of {', '.join(map(str, names))}"
             raise ValueError(f"predict: takes {wanted}, got {_shown(inputs)}.")
         found = {key: part(given[key]) for key, part in self.parts.items()}
-        if len({len(tensor) for tensor in found.values()}) > 1:
+        lengths = {len(part.mask) if isinstance(part, Padded) else len(part) for part in found.values()}
+        if len(lengths) > 1:
             raise ValueError("predict: all inputs must have one length.")
         return join_parts(found)
 
     def scaled(self, inputs: Any) -> Inputs:
         given = parts_of(inputs)
-        return join_parts({key: part.scaled(torch.as_tensor(given[key])) for key, part in self.parts.items()})
+        return join_parts({key: part.scaled(given[key]) for key, part in self.parts.items()})
 
 
 def _shown(inputs: Any) -> str:
@@ -79,23 +113,68 @@ def _shown(inputs: Any) -> str:
     return f"a {type(inputs).__name__}" + (f" of {len(inputs)}" if isinstance(inputs, (tuple, list)) else "")
 
 
-def prepare(given: Any, train: Tensor, levels: Levels | None) -> Preparation | Preparations:
+AnyPreparation = Part | Preparations
+
+
+def prepare(given: Any, train: Tensor, levels: Levels | None) -> AnyPreparation:
     """All pixels share one mean and deviation: their own would magnify those nearly always blank."""
+    if isinstance(given, Padded):
+        return _prepare_sequences(given, train)
     if isinstance(given, (tuple, dict)):
-        return Preparations(
-            {key: _prepare(torch.as_tensor(part), train, None) for key, part in parts_of(given).items()}
-        )
+        return Preparations({key: prepare(part, train, None) for key, part in parts_of(given).items()})  # type: ignore[misc]
     return _prepare(torch.as_tensor(given), train, levels)
 
 
 def _prepare(inputs: Tensor, train: Tensor, levels: Levels | None) -> Preparation:
-    if inputs.dtype == torch.int64:  # whole numbers are tokens
-        return Preparation(tuple(inputs.shape[1:]), None, None, levels)
-    known = inputs[train].double()
-    axes = 0 if inputs.ndim == 2 else tuple(range(inputs.ndim))
+    shape = tuple(inputs.shape[1:])
+    if inputs.dtype in (torch.int64, torch.bool):
+        return Preparation(shape, None, None, levels, inputs.dtype)
+    return Preparation(shape, *_mean_and_deviation(inputs[train], 0 if inputs.ndim == 2 else None), levels)
+
+
+def _prepare_sequences(inputs: Padded, train: Tensor) -> SequencePreparation:
+    values, mask = inputs
+    shape = tuple(values.shape[2:])
+    if not values.is_floating_point():
+        return SequencePreparation(shape, mask.shape[1], None, None, values.dtype)
+    known = values[train][mask[train]]
+    return SequencePreparation(
+        shape, mask.shape[1], *_mean_and_deviation(known, 0 if known.ndim <= 2 else None), torch.float32
+    )
+
+
+def _mean_and_deviation(known: Tensor, axis: int | None) -> tuple[Tensor, Tensor]:
+    """Mean and deviation along an axis, or of all numbers; the deviation of equal ones is 1."""
+    known = known.double()
+    axes = tuple(range(known.ndim)) if axis is None else axis
     mean = known.nanmean(axes)
     deviation = (known - mean).square().nanmean(axes).sqrt()
-    return Preparation(tuple(inputs.shape[1:]), mean, deviation.where(deviation > 0, 1.0), levels)
+    return mean, deviation.where(deviation > 0, 1.0)
+
+
+def pad(sequences: Sequence[NDArray[Any]], where: str, length: int = 0) -> Padded:
+    """Sequences with zeros behind their ends, at least of this length; whole numbers from 0 on are tokens."""
+    sizes = [len(each) for each in sequences]
+    joined = np.concatenate(sequences)
+    if joined.dtype.kind in "iu" and joined.ndim == 1 and joined.min() >= 0:
+        entries = torch.from_numpy(joined.astype(np.int64))
+    else:
+        _check_size(joined, sizes, where)
+        entries = numbers(joined, where).view(joined.shape)
+    mask = torch.tensor(sizes).unsqueeze(1) > torch.arange(max(length, *sizes))
+    values = entries.new_zeros(*mask.shape, *entries.shape[1:])
+    values[mask] = entries
+    return Padded(values, mask)
+
+
+def _check_size(joined: NDArray[Any], sizes: Sequence[int], where: str) -> None:
+    wrong = np.abs(joined) > MOST if joined.dtype.kind == "f" else np.zeros(1)
+    if wrong.any():
+        sample = int(np.searchsorted(np.cumsum(sizes), np.argwhere(wrong)[0][0], side="right"))
+        raise ValueError(
+            f"compare: {int(wrong.sum())} of the inputs of {where} are too large for 32 bits, the first in sample "
+            f"{sample}; fill them in or leave these samples out."
+        )
 
 
 def numbers(inputs: NDArray[Any] | Tensor | Columns, where: str) -> Tensor:

@@ -6,9 +6,10 @@ import csv
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from importlib import import_module
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import default_collate, default_convert
 
 from slopes.comparing.tasks.inputs import parts_of
 from slopes.hints import did_you_mean
+from slopes.loading import describe
 
-Columns = dict[str, NDArray[Any]]
+Columns = dict[str, Any]  #: arrays, or ragged columns
 SUFFIXES = (".csv", ".tsv", ".npz", ".parquet")
 UNKNOWN = "missing"  #: level of a text that is not there
 _DELIMITERS = ",;\t|"
@@ -36,24 +39,39 @@ class NamedInputs(dict[str, Any]):
     """Several arrays or tensors that a model takes by name."""
 
 
+class Ragged(list[NDArray[Any]]):
+    """Sequences of different lengths: an array for each sample, which differ in their first axis alone."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self),)
+
+    @property
+    def ndim(self) -> int:
+        return 1 + self[0].ndim
+
+
 Several = NamedInputs | tuple[Any, ...]
+Target = str | Sequence[str] | None  #: name of the target, or several
 
 
 @dataclass
 class Raw:
-    inputs: NDArray[Any] | Tensor | Columns | Several  #: columns by name if it was a table
-    targets: NDArray[Any]
-    name: str  #: of the target, or ""
+    inputs: NDArray[Any] | Tensor | Ragged | Columns | Several  #: columns by name if it was a table
+    targets: NDArray[Any] | Ragged
+    names: tuple[str, ...] = ()  #: of the targets, where known
     aside: dict[str, NDArray[Any]] = field(default_factory=dict)  #: columns that are no inputs
 
 
-def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), aside: Sequence[str] = ()) -> Raw:
+def read(source: Any, target: Target, where: str, drop: Sequence[str] = (), aside: Sequence[str] = ()) -> Raw:
     """Read a file, a table, a dataset, or inputs and targets.
 
     Columns to `drop` or to keep `aside` are no inputs.
     """
-    if hasattr(source, "dataset") and hasattr(source, "batch_sampler"):  # a DataLoader shuffles; its dataset does not
-        source = source.dataset
+    if hasattr(source, "dataset") and hasattr(source, "batch_sampler"):
+        if source.collate_fn not in (default_collate, default_convert) and hasattr(source.dataset, "__len__"):
+            return _collated(source, target, where, drop, aside)
+        source = source.dataset  # a DataLoader shuffles; its dataset does not
     if isinstance(source, (str, Path)):
         return _file(Path(source), target, drop, aside)
     columns = columns_of(source)
@@ -75,14 +93,35 @@ def read(source: Any, target: str | None, where: str, drop: Sequence[str] = (), 
     )
 
 
+def _collated(loader: Any, target: Target, where: str, drop: Sequence[str], aside: Sequence[str]) -> Raw:
+    """All samples of a DataLoader as one batch of its own ``collate_fn``."""
+    samples = [loader.dataset[place] for place in range(len(loader.dataset))]
+    try:
+        batch = loader.collate_fn(samples)
+    except Exception as error:  # the user's function may raise anything
+        raise ValueError(
+            f"compare: the collate_fn of {where} fails on all {len(samples)} samples: {describe(error)}."
+        ) from error
+    pair = _pair(batch, target, where)
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise TypeError(
+            f"compare: the collate_fn of {where} must give inputs and targets, where several inputs are a tuple or a "
+            f"dict; it gives {_shown(pair)}{f' of {len(pair)}' if isinstance(pair, (tuple, list)) else ''}."
+        )
+    inputs = tuple(pair[0]) if isinstance(pair[0], list) else pair[0]
+    return _inputs_and_targets(inputs, pair[1], where, drop, aside)
+
+
 def _inputs_and_targets(inputs: Any, targets: Any, where: str, drop: Sequence[str], aside: Sequence[str]) -> Raw:
     several = _several(inputs)
     if several is None and is_table(inputs):
-        return _beside(_plain(_array(targets, "targets")), "", columns_of(inputs) or {}, where, drop, aside)
+        names = tuple(map(str, getattr(targets, "columns", ())))
+        made = _beside(_plain(_array(targets, "targets")), (), columns_of(inputs) or {}, where, drop, aside)
+        return replace(made, names=names)
     _check_names_nothing(where, drop, aside)
     if several is None and _is_dataset(targets):
         raise TypeError(f"compare: {where} are a {type(inputs).__name__} and a dataset; give two of one form.")
-    return Raw(_array(inputs, "inputs") if several is None else several, _plain(_array(targets, "targets")), "")
+    return Raw(_array(inputs, "inputs") if several is None else several, _plain(_array(targets, "targets")))
 
 
 def _several(given: Any) -> Several | None:
@@ -90,9 +129,11 @@ def _several(given: Any) -> Several | None:
     if not isinstance(given, (Mapping, tuple)):
         return None
     axes = [getattr(each, "ndim", 0) for each in parts_of(given).values()]
-    if isinstance(given, Mapping) and max(axes, default=0) > 1:
+    if max(axes, default=0) == 0:
+        return None
+    if isinstance(given, Mapping) and max(axes) > 1:
         return NamedInputs({str(name): _array(each, f"inputs {name!r}") for name, each in given.items()})
-    if isinstance(given, tuple) and min(axes, default=0) > 0:
+    if isinstance(given, tuple) and all(each or isinstance(part, list) for each, part in zip(axes, given, strict=True)):
         return tuple(_array(each, f"inputs {place}") for place, each in enumerate(given))
     return None
 
@@ -132,27 +173,62 @@ def _check_names_nothing(where: str, drop: Sequence[str], aside: Sequence[str]) 
 # -------------------------------------------------------------------------------------- arrays, datasets
 
 
-def _array(given: Any, what: str) -> NDArray[Any] | Tensor:
-    if isinstance(given, Tensor):
+def _array(given: Any, what: str) -> NDArray[Any] | Tensor | Ragged:
+    if isinstance(given, Tensor) and not given.is_nested:
         return given.detach().cpu()
     try:
         masked = isinstance(given, np.ma.MaskedArray) and given.mask.any()
         array = given.astype(np.float64).filled(np.nan) if masked else np.asarray(given)  # NaN is refused as missing
-    except ValueError:
-        raise ValueError(f"compare: the {what} are lists of unequal lengths; make one array of them.") from None
+    except (RuntimeError, ValueError):  # of unequal lengths
+        array = None
+    found = find_ragged(given, what) if array is None or array.dtype.kind == "O" else None
+    if found is not None:
+        return found
+    if array is None:
+        raise ValueError(
+            f"compare: the {what} are lists of unequal lengths, and not sequences, whose first axis alone may differ; "
+            "make one array of them."
+        )
     if array.ndim == 0:
         raise TypeError(f"compare: the {what} must be an array with a sample each, got {_shown(given)}.")
     return array
 
 
-def _plain(targets: Any) -> NDArray[Any]:
+def find_ragged(given: Any, what: str) -> Ragged | None:
+    """Sequences in a list of arrays, tensors or lists; None of other things.
+
+    Raises ValueError if one is empty, or if they differ in more than their lengths.
+    """
+    found = Ragged()
+    try:
+        for each in given.unbind() if isinstance(given, Tensor) and given.is_nested else given:
+            found.append(_plain(each))
+            if found[-1].ndim == 0 or found[-1].dtype.kind == "O":
+                return None
+    except (TypeError, ValueError):  # not iterable, or unequal lengths within a sample
+        return None
+    for place, each in enumerate(found):
+        if not len(each):
+            raise ValueError(f"compare: sample {place} of the {what} is an empty sequence; leave it out.")
+        if each.shape[1:] != found[0].shape[1:]:
+            raise ValueError(
+                f"compare: sequences may differ in their first axis alone; of the {what} sample 0 is {found[0].shape} "
+                f"and sample {place} {each.shape}."
+            )
+    return found or None
+
+
+def _plain(targets: Any) -> Any:
+    """An array of NumPy; sequences stay as they are."""
+    if isinstance(targets, Ragged):
+        return targets
     if isinstance(targets, Tensor):
         half = targets.is_floating_point() and targets.dtype.itemsize < 4  # NumPy does not know all of these types
         targets = (targets.float() if half else targets).detach().cpu()
     return np.asarray(targets)
 
 
-def _dataset(source: Any, where: str, target: str | None = None) -> Raw:
+def _dataset(source: Any, where: str, target: Target = None) -> Raw:
     """Pairs of a map-style dataset, or dicts of an input and a target."""
     if not len(source):
         raise ValueError(f"compare: {where} is empty.")
@@ -171,10 +247,11 @@ def _dataset(source: Any, where: str, target: str | None = None) -> Raw:
             raise ValueError(f"compare: sample {place} of {where} has other inputs than sample 0.")
     stacked = {key: _stacked([each[key] for each in inputs], where) for key in inputs[0]}
     named = NamedInputs(stacked) if "" not in stacked else stacked[""]
-    return Raw(tuple(stacked.values()) if 0 in stacked else named, np.stack(targets), "")
+    inputs_by_name = tuple(stacked.values()) if 0 in stacked else named
+    return Raw(inputs_by_name, _unequal("targets", targets, where) or np.stack(targets))
 
 
-def _entries(given: Any) -> dict[Any, Tensor]:
+def _entries(given: Any) -> dict[Any, NDArray[Any] | Tensor]:
     """Inputs of a sample by place or name; under "" a single one."""
     is_several = isinstance(given, tuple) and any(getattr(each, "ndim", 0) > 0 for each in given)
     if isinstance(given, Mapping) or is_several:
@@ -182,41 +259,57 @@ def _entries(given: Any) -> dict[Any, Tensor]:
     return {"": _sample(given)}
 
 
-def _stacked(tensors: list[Tensor], where: str) -> Tensor:
-    shapes = {tuple(each.shape): place for place, each in reversed(list(enumerate(tensors)))}
-    if len(shapes) > 1:
-        (one, first), (other, second) = list(shapes.items())[:2]
+def _unequal(what: str, samples: list[Any], where: str) -> Ragged | None:
+    """Samples that are sequences of different lengths; None of one shape."""
+    shapes = {tuple(each.shape): place for place, each in reversed(list(enumerate(samples)))}
+    if len(shapes) == 1:
+        return None
+    found = find_ragged(samples, what) if len({shape[1:] for shape in shapes}) == 1 else None
+    if found is None:
+        (one, first), (other, second) = sorted(shapes.items(), key=itemgetter(1))[:2]
         raise ValueError(
-            f"compare: the inputs must have one shape; sample {first} of {where} is {one} and sample {second} {other}."
+            f"compare: the {what} must have one shape; sample {first} of {where} is {one} and sample {second} {other}."
         )
-    return torch.stack(tensors)
+    return found
 
 
-def _pair(sample: Any, target: str | None, where: str) -> Any:
+def _stacked(samples: list[Any], where: str) -> Tensor | Ragged:
+    return _unequal("inputs", samples, where) or torch.stack([_tensor(each) for each in samples])
+
+
+def _tensor(sample: NDArray[Any] | Tensor) -> Tensor:
+    """Whole numbers of NumPy become floats, as only those of torch are tokens."""
+    if isinstance(sample, Tensor):
+        return sample
+    return torch.from_numpy(sample if sample.dtype != np.int64 else sample.astype(np.float64))
+
+
+def _pair(sample: Any, target: Target, where: str) -> Any:
     if not isinstance(sample, Mapping):
         return sample
     chosen = _chosen(target, sample, where, "entry")
-    others = [name for name in sample if name != chosen]
+    others = [name for name in sample if name not in chosen]
     if not others:
-        raise ValueError(f"compare: a sample of {where} must have an input beside {chosen!r}.")
+        raise ValueError(f"compare: a sample of {where} must have an input beside {chosen[0]!r}.")
     inputs = {str(name): sample[name] for name in others}
-    return inputs if len(others) > 1 else inputs[others[0]], sample[chosen]
+    targets = sample[chosen[0]] if len(chosen) == 1 else _side_by_side({name: _plain(sample[name]) for name in chosen})
+    return inputs if len(others) > 1 else inputs[others[0]], targets
 
 
-def _sample(given: Any) -> Tensor:
+def _sample(given: Any) -> NDArray[Any] | Tensor:
     """A picture (row, column, colour) becomes (colour, row, column)."""
     if isinstance(given, Tensor):
         return given.detach().cpu()
     array = np.array(given)
     if hasattr(given, "getbands"):  # a picture of Pillow's
         array = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
-    return torch.from_numpy(array if array.dtype != np.int64 else array.astype(np.float64))
+    return array
 
 
 # ------------------------------------------------------------------------------------------------ files
 
 
-def _file(path: Path, target: str | None, drop: Sequence[str] = (), aside: Sequence[str] = ()) -> Raw:
+def _file(path: Path, target: Target, drop: Sequence[str] = (), aside: Sequence[str] = ()) -> Raw:
     path = path.expanduser()
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"compare: reads {', '.join(SUFFIXES[:-1])} and {SUFFIXES[-1]}; got {str(path)!r}.")
@@ -229,7 +322,7 @@ def _file(path: Path, target: str | None, drop: Sequence[str] = (), aside: Seque
     return _of_columns(columns, target, path.name, drop, aside)
 
 
-def _npz(path: Path, target: str | None) -> Raw:
+def _npz(path: Path, target: Target) -> Raw:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             arrays = {name: _unpickled(found, name, path) for name in found.files}
@@ -238,11 +331,12 @@ def _npz(path: Path, target: str | None) -> Raw:
     except Exception as error:
         raise ValueError(f"compare: {path.name} cannot be read as .npz; save it with numpy.savez.") from error
     chosen = _chosen(target, arrays, path.name, "array")
-    inputs = [name for name in arrays if name != chosen]
+    inputs = [name for name in arrays if name not in chosen]
     if not inputs:
-        raise ValueError(f"compare: {path.name} must hold an array of inputs beside {chosen!r}.")
+        raise ValueError(f"compare: {path.name} must hold an array of inputs beside {chosen[0]!r}.")
     several = NamedInputs({name: arrays[name] for name in inputs})
-    return Raw(several if len(inputs) > 1 else arrays[inputs[0]], arrays[chosen], chosen)
+    targets = _side_by_side({name: arrays[name] for name in chosen})
+    return Raw(several if len(inputs) > 1 else arrays[inputs[0]], targets, chosen)
 
 
 class _Pickled(ValueError):
@@ -383,7 +477,7 @@ def _hugging_face(dataset: Any) -> Columns:
     return {name: _objects(name, found[name], "the dataset") for name in dataset.column_names}
 
 
-def _objects(name: str, cells: Any, where: str) -> NDArray[Any]:
+def _objects(name: str, cells: Any, where: str) -> NDArray[Any] | Ragged:
     if isinstance(cells, np.ndarray) and cells.ndim > 1:
         return cells
     if isinstance(cells, Tensor):
@@ -406,12 +500,15 @@ def _are(cells: Sequence[Any], kinds: Any) -> bool:
     return all(isinstance(cell, kinds) for cell in cells)
 
 
-def _floats(name: str, cells: list[Any], where: str) -> NDArray[Any]:
+def _floats(name: str, cells: list[Any], where: str) -> NDArray[Any] | Ragged:
     try:
         if any(isinstance(cell, str) for cell in cells):
             raise TypeError
         return np.array(cells, dtype=np.float64)  # converts lists of equal length, too
     except (TypeError, ValueError):
+        found = find_ragged(cells, f"cells of column {name!r}")
+        if found is not None:
+            return found
         names = ", ".join(sorted({type(cell).__name__ for cell in cells}))
         raise ValueError(
             f"compare: column {name!r} of {where} must hold numbers, dates or text, got {names}; turn it into numbers."
@@ -444,7 +541,9 @@ def is_missing(cell: Any) -> bool:
     return cell is None or not_a_number or type(cell).__name__ in ("NAType", "NaTType")  # types of pandas
 
 
-def _check_target(name: str, cells: NDArray[Any], where: str) -> None:
+def _check_target(name: str, cells: Any, where: str) -> None:
+    if isinstance(cells, Ragged):
+        return
     gone = cells == UNKNOWN if cells.dtype.kind == "U" else np.isnan(cells) if cells.dtype.kind == "f" else np.zeros(1)
     if gone.any():
         raise ValueError(
@@ -454,33 +553,55 @@ def _check_target(name: str, cells: NDArray[Any], where: str) -> None:
 
 
 def _of_columns(
-    columns: Columns, target: str | None, where: str, drop: Sequence[str] = (), aside: Sequence[str] = ()
+    columns: Columns, target: Target, where: str, drop: Sequence[str] = (), aside: Sequence[str] = ()
 ) -> Raw:
     chosen = _chosen(target, [name for name in columns if name not in drop], where, "column")
-    _check_target(chosen, columns[chosen], where)
-    return _beside(columns[chosen], chosen, columns, where, drop, aside)
+    for name in chosen:
+        _check_target(name, columns[name], where)
+    return _beside(_side_by_side({name: columns[name] for name in chosen}), chosen, columns, where, drop, aside)
+
+
+def _side_by_side(targets: Columns) -> Any:
+    """Targets (sample, …) of one name, or (sample, name) of several."""
+    if len(targets) == 1:
+        return next(iter(targets.values()))
+    for name, values in targets.items():
+        if isinstance(values, Ragged) or values.dtype.kind not in "biuf" or values.ndim > 1:
+            given = "sequences" if isinstance(values, Ragged) else f"{values.dtype} {values.shape}"
+            raise ValueError(
+                f"compare: several targets are a number each, or 0 and 1, and {name!r} holds {given}; turn it into "
+                "such, or name one target."
+            )
+    return np.stack(list(targets.values()), axis=-1)
 
 
 def _beside(
-    targets: NDArray[Any], target: str, columns: Columns, where: str, drop: Sequence[str], aside: Sequence[str]
+    targets: Any, names: tuple[str, ...], columns: Columns, where: str, drop: Sequence[str], aside: Sequence[str]
 ) -> Raw:
     for name in (*drop, *aside):
         if name not in columns:
             raise ValueError(f"compare: {where} has no column {name!r}; {did_you_mean(name, columns)}")
+    for name in aside:
+        if columns[name].ndim > 1:
+            raise ValueError(
+                f"compare: column {name!r} of {where} has several values in a sample, and must have one to split by."
+            )
     kept = {name: columns[name] for name in aside}
-    others = {name: values for name, values in columns.items() if name not in (target or None, *drop, *aside)}
+    others = {name: values for name, values in columns.items() if name not in (*names, *drop, *aside)}
     if not others:
-        left = f"beside {target!r} to tell it from" if target else "left to tell the targets from"
+        left = f"beside {names[0]!r} to tell it from" if names else "left to tell the targets from"
         raise ValueError(f"compare: {where} has no column {left}.")
     wide = [name for name, values in others.items() if values.ndim > 1]
     if not wide:
-        return Raw(others, targets, target, kept)
+        return Raw(others, targets, names, kept)
     several = NamedInputs({name: _wide(values) for name, values in others.items()})
-    return Raw(several if len(others) > 1 else several[wide[0]], targets, target, kept)
+    return Raw(several if len(others) > 1 else several[wide[0]], targets, names, kept)
 
 
-def _wide(values: NDArray[Any]) -> NDArray[Any] | Tensor:
+def _wide(values: Any) -> Any:
     """A column with an array in each sample: rows of whole numbers are tokens, pictures get their colours first."""
+    if isinstance(values, Ragged):
+        return values
     if values.ndim == 2 and values.dtype == np.int64:
         return torch.from_numpy(values)
     if values.ndim == 4 and values.shape[-1] in (1, 3, 4) and values.dtype == np.uint8:
@@ -488,17 +609,18 @@ def _wide(values: NDArray[Any]) -> NDArray[Any] | Tensor:
     return values
 
 
-def _chosen(target: str | None, names: Iterable[str], where: str, what: str) -> str:
-    """Name of the target; ValueError if missing."""
+def _chosen(target: Target, names: Iterable[str], where: str, what: str) -> tuple[str, ...]:
+    """Names of the targets; ValueError if one is missing."""
     names = list(names)
-    if target is None:
-        common = [name for name in ("target", "label", "labels", "y") if name in names]
-        if common:
-            return common[0]
-    elif target in names:
-        return target
     known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     known = f"there are {known or 'none'}."
     if target is None:
-        raise ValueError(f"compare: {where} needs target=, the {what} to be told; {known}")
-    raise ValueError(f"compare: {where} has no {what} {target!r}; {did_you_mean(target, names, known)}")
+        common = [name for name in ("target", "label", "labels", "y") if name in names]
+        if not common:
+            raise ValueError(f"compare: {where} needs target=, the {what} to be told; {known}")
+        return (common[0],)
+    chosen = (target,) if isinstance(target, str) else tuple(target)
+    for name in chosen:
+        if name not in names:
+            raise ValueError(f"compare: {where} has no {what} {name!r}; {did_you_mean(name, names, known)}")
+    return chosen

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slopes.comparing.task_kinds import TaskKind
-from slopes.comparing.tasks.inputs import Inputs, list_tensors, map_tensors, parts_of
-from slopes.comparing.tasks.preparation import Levels, Preparation, Preparations, prepare
+from slopes.comparing.tasks.inputs import Inputs, RawInputs, list_tensors, map_tensors, parts_of
+from slopes.comparing.tasks.preparation import AnyPreparation, Levels, prepare
 
 #: Fractions of the samples for training and validation; the rest tests.
 TRAIN, VALIDATION = 0.5, 0.2
@@ -49,7 +49,7 @@ class Task:
     centre: Tensor | None = None  #: (column,) mean of the training targets of a regression or count
     scale: Tensor | None = None  #: (column,) their standard deviation
     resampled: bool = False  #: whether each seed has its own split
-    preparation: Preparation | Preparations | None = None  #: of raw inputs
+    preparation: AnyPreparation | None = None  #: of raw inputs
     groups: Tensor | None = None  #: (sample,) number of the group whose samples are in one part
     _splits: dict[int, Parts] = field(default_factory=dict, repr=False)
 
@@ -86,7 +86,7 @@ class Task:
 
 
 def make(
-    name: str, kind: TaskKind, inputs: NDArray[Any] | Inputs, targets: NDArray[Any] | Tensor, *, about: str,
+    name: str, kind: TaskKind, inputs: NDArray[Any] | RawInputs, targets: NDArray[Any] | Tensor, *, about: str,
     labels: Iterable[str] = (), unit: str = "", parts: Parts | None = None, resampled: bool = False,
     groups: NDArray[Any] | None = None, levels: Levels | None = None,
 ) -> Task:  # fmt: skip
@@ -104,7 +104,7 @@ def make(
     if parts is None:
         parts = deal(strata_of(kind, targets), 0, shares)
     preparation = prepare(inputs, parts.train, levels)
-    scaled = map_tensors(Tensor.contiguous, preparation.scaled(inputs))
+    scaled = map_tensors(Tensor.contiguous, preparation.scaled(inputs))  # type: ignore[arg-type]
     centre = scale = None
     if kind.has_numbers:
         known = targets[parts.train].double()
