@@ -953,7 +953,7 @@ def test_blocks_that_only_accumulate_are_no_slow_steps():
 def test_an_optimizer_of_other_weights_is_found_after_a_hundred_steps(steps, found):
     other = sgd(mlp())
     watcher = watched(mlp(), steps=steps, step=lambda model, _, x, y: step(model, other, x, y))
-    assert [finding.what for finding in watcher.history[-1].findings] == found
+    assert [finding.message for finding in watcher.history[-1].findings] == found
 
 
 @pytest.mark.parametrize("act", [nn.Mish, slopes.nn.Mish, lambda: slopes.nn.module(slopes.gelu)])

@@ -48,3 +48,10 @@ def test_strings_have_few_relative_clauses_without_a_noun(strings, most_by_claus
     assert words > 10_000
     for clause, most in zip(CLAUSES, most_by_clause, strict=True):
         assert 1000 * len(found[clause]) / words <= most, "\n".join(found[clause])
+
+
+def test_names_are_nouns():
+    """A variable called `what` says nothing of its value."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert "what" not in (getattr(node, name, None) for name in ("id", "arg", "attr")), f"{path}:{node.lineno}"

@@ -84,12 +84,12 @@ def check_card(thing: Any, where: str) -> Card:
     if isinstance(thing, Card):
         return thing
     if isinstance(thing, type):
-        what = f"the class {thing.__name__}"
+        kind = f"the class {thing.__name__}"
     elif callable(thing):
-        what = f"a plain {type(thing).__name__}"
+        kind = f"a plain {type(thing).__name__}"
     else:
-        what = f"a value of type {type(thing).__name__}"
-    raise TypeError(f"{where} is {what}, not a card; {DECORATE}")
+        kind = f"a value of type {type(thing).__name__}"
+    raise TypeError(f"{where} is {kind}, not a card; {DECORATE}")
 
 
 def _find(name: str) -> Card:
@@ -125,10 +125,10 @@ def _offer(module: ModuleType, name: str, wanted: type) -> str:
         for key, value in vars(module).items()
         if isinstance(value, wanted) and callable(value) and getattr(value, "__module__", None) == module.__name__
     ]
-    offered, what = [key for key in own if not key.startswith("_")], "cards" if wanted is Card else "functions"
+    offered, things = [key for key in own if not key.startswith("_")], "cards" if wanted is Card else "functions"
     if offered:
-        return did_you_mean(name, offered, f"its {what} are {', '.join(offered)}", most=3)
-    return f"it has no {what}" + (f"; {DECORATE}" if wanted is Card else "")
+        return did_you_mean(name, offered, f"its {things} are {', '.join(offered)}", most=3)
+    return f"it has no {things}" + (f"; {DECORATE}" if wanted is Card else "")
 
 
 def _run(path: Path, shown: str) -> ModuleType:

@@ -115,7 +115,7 @@ class Accuracy:
 
         head = Text("worst errors in units in the last place; see docs/accuracy.md for how they are counted\n")
         lines = [Text(sentence(figure)) for figure in (*self.own(), *self.notable())]
-        lines += [Text(f"{failure.card}: {failure.what} raised {failure.message}") for failure in self.failures]
+        lines += [Text(f"{failure.card}: {failure.call} raised {failure.message}") for failure in self.failures]
         return Group(head, self._table(), *([Text("")] if lines else []), *lines)
 
     def _table(self) -> Any:
@@ -171,8 +171,8 @@ class Accuracy:
         if self.failures:
             yield "\n## What could not be measured\n"
             yield from table_lines(
-                ["function", "what", "error"],
-                [[f"`{f.card}`", f.what, f.message.replace("|", "\\|")] for f in self.failures],
+                ["function", "call", "error"],
+                [[f"`{f.card}`", f.call, f.message.replace("|", "\\|")] for f in self.failures],
             )
 
     def _command(self) -> str:

@@ -103,13 +103,13 @@ def _lost(spec: str, check: str, hung: bool, status: int | None, trace: str, tim
     line = _line_in(spec, trace)
     at = f", at {line}" if line else ""
     if hung:
-        what = f"training hangs: it gives no answer within {time_limit:g} s {where}{at}"
+        message = f"training hangs: it gives no answer within {time_limit:g} s {where}{at}"
         repair = "look for a loop or a wait without end"
     else:
         told = f"by signal {signal.Signals(-status).name}" if status and status < 0 else f"with status {status}"
-        what = f"training dies: it ends its process {told} {where}{at}"
+        message = f"training dies: it ends its process {told} {where}{at}"
         repair = "look for sys.exit, os._exit, or a fault in compiled code"
-    return unusable(spec, what, repair)
+    return unusable(spec, message, repair)
 
 
 def _line_in(spec: str, trace: str) -> str:

@@ -196,16 +196,16 @@ class Subject:
         if form.target == "lists":
             return
         drawn = self.canonical(self.draw_few(4))
-        for what, better, worse in form.examples.ordered(np.random.default_rng([self.seed, 0]), drawn):
-            yield what, form.laid_out(better), form.laid_out(worse)
+        for case, better, worse in form.examples.ordered(np.random.default_rng([self.seed, 0]), drawn):
+            yield case, form.laid_out(better), form.laid_out(worse)
 
     def degenerate(self) -> Iterator[tuple[str, Arguments]]:
         """Yield (description, arguments) with zeros, ties, equal rows, and a prediction that is right."""
         drawn = self.draw()
         right = self.right(drawn[1]) if len(drawn) > 1 else None
         agreeing = None if right is None else self.form.canonical(0, right)
-        for what, arguments in self.form.examples.degenerate(self.canonical(drawn), agreeing):
-            yield what, self.form.laid_out(arguments)
+        for case, arguments in self.form.examples.degenerate(self.canonical(drawn), agreeing):
+            yield case, self.form.laid_out(arguments)
 
     # ------------------------------------------------------------------------------------------ calls
 
@@ -246,8 +246,8 @@ class Subject:
         if self.form.numpy:
             given = [x.detach().numpy() for x in given]
             options = {name: x.numpy() if isinstance(x, Tensor) else x for name, x in options.items()}
-        for name, what in self.form.extra.items():
-            options.setdefault(name, self._extra(what, arguments))
+        for name, role in self.form.extra.items():
+            options.setdefault(name, self._extra(role, arguments))
         return self._watched(thing, given, options, arguments)
 
     def _through_call(self, thing: Any, dtype: torch.dtype) -> Callable[..., Any]:
@@ -276,10 +276,10 @@ class Subject:
         given.insert(self.form.place, given.pop(0))
         return given
 
-    def _extra(self, what: str, arguments: Sequence[Tensor]) -> Any:
+    def _extra(self, role: str, arguments: Sequence[Tensor]) -> Any:
         like = arguments[1] if arguments[1].ndim <= arguments[0].ndim else arguments[0]
         dtype = arguments[0].dtype if arguments[0].is_floating_point() else self.form.dtype
-        ones = torch.ones(like.shape, dtype=torch.bool if what == "mask" else dtype)
+        ones = torch.ones(like.shape, dtype=torch.bool if role == "mask" else dtype)
         return ones.numpy() if self.form.numpy else ones
 
     def _version(self, reduction: str | None, dtype: torch.dtype) -> Any:
@@ -462,7 +462,7 @@ class Subject:
         Argument number `grad` requires a gradient. Tensors in `given` are made by name.
         """
         tensors = {name: x for name, x in (given or {}).items() if isinstance(x, Tensor)}
-        extra = {name: self._extra(what, arguments) for name, what in self.form.extra.items() if name not in tensors}
+        extra = {name: self._extra(role, arguments) for name, role in self.form.extra.items() if name not in tensors}
         made = self.assign(arguments, grad)
         made += [f"{name} = {self.spell(torch.as_tensor(x))}" for name, x in (extra | tensors).items()]
         *first, last = lines

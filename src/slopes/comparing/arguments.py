@@ -76,19 +76,19 @@ def _loss(given: Any) -> Loss | PlainLoss:
     return as_loss(each)
 
 
-def _several(what: str, given: Any, example: str) -> tuple[Any, ...]:
+def _several(option: str, given: Any, example: str) -> tuple[Any, ...]:
     if isinstance(given, (str, Card, nn.Module)) or not isinstance(given, Iterable):
-        raise TypeError(f"compare: {what} must be a list of cards, as in {what}=[slopes.{example}], got {given!r}.")
+        raise TypeError(f"compare: {option} must be a list of cards, as in {option}=[slopes.{example}], got {given!r}.")
     chosen = tuple(given)
     if not chosen:
-        raise ValueError(f"compare: {what} must name at least one card, got an empty list.")
+        raise ValueError(f"compare: {option} must name at least one card, got an empty list.")
     return chosen
 
 
-def _different(what: str, chosen: tuple[Any, ...]) -> tuple[Any, ...]:
+def _different(option: str, chosen: tuple[Any, ...]) -> tuple[Any, ...]:
     for each in chosen:
         if sum(each is twin or repr(each) == repr(twin) for twin in chosen) > 1:
-            raise ValueError(f"compare: {what} names {name(each)} twice; leave one out, or rename one of your own.")
+            raise ValueError(f"compare: {option} names {name(each)} twice; leave one out, or rename one of your own.")
     return chosen
 
 

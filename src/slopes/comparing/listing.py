@@ -54,9 +54,9 @@ def listing(study: Results, metric: str | None = None) -> Table:
         listed.add_row(str(place), *_names(pair, noted), *_cells(study, pair, numbers, verdicts.get(pair.names)))
     for pair in study.pairs:
         if not pair.trained:
-            what = "does not fit" if pair.unfit else "never learned" if pair.runs else "failed"
+            outcome = "does not fit" if pair.unfit else "never learned" if pair.runs else "failed"
             blank = [Text()] * 4  # for the columns from the mean to p
-            listed.add_row("–", *_names(pair, noted), *blank, Text(what, style="yellow"))
+            listed.add_row("–", *_names(pair, noted), *blank, Text(outcome, style="yellow"))
     return listed
 
 

@@ -197,8 +197,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
         )
     problems = [text for (text,) in ask("PRAGMA quick_check(1)")]
     if problems != ["ok"]:
-        what = " ".join(problems[0].removeprefix("*** in database main ***").split())
-        raise StudyError(f"{path}: this record is damaged ({what}); {_ASIDE}")
+        problem = " ".join(problems[0].removeprefix("*** in database main ***").split())
+        raise StudyError(f"{path}: this record is damaged ({problem}); {_ASIDE}")
     if bool(tables) != bool(found) or (found and "runs" not in tables):
         raise StudyError(f"{path}: this record is damaged (its table is missing); {_ASIDE}")
     return int(found)

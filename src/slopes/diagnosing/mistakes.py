@@ -98,26 +98,26 @@ class Mistakes(TorchFunctionMode):
         most = float(torch.stack([each.cpu() for each in self._squares]).mean(0).max()) ** 0.5
         if not FAR < most < float("inf"):
             return []
-        what = f"a feature that goes in has a root mean square of {most:.3g}"
-        return [Finding("inputs", self._name, what, "normalise each feature to mean 0 and deviation 1")]
+        message = f"a feature that goes in has a root mean square of {most:.3g}"
+        return [Finding("inputs", self._name, message, "normalise each feature to mean 0 and deviation 1")]
 
     def _of_labels(self) -> list[Finding]:
         found = []
         for count, labels in self._labels.items():
             if bool(labels.are_probabilities):
-                what = "cross_entropy gets probabilities, and takes the softmax of them again"
-                found.append(Finding("softmax", "loss", what, "leave the softmax out: it takes logits"))
+                message = "cross_entropy gets probabilities, and takes the softmax of them again"
+                found.append(Finding("softmax", "loss", message, "leave the softmax out: it takes logits"))
             if count > 2 and int(labels.least) > 0 and bool(labels.counts[1:].all()):
-                what = f"labels are 1 to {count - 1}, never 0, for {count} outputs"
-                found.append(Finding("labels", "loss", what, "subtract 1 from the labels, if they count from 1"))
+                message = f"labels are 1 to {count - 1}, never 0, for {count} outputs"
+                found.append(Finding("labels", "loss", message, "subtract 1 from the labels, if they count from 1"))
             if labels.repeats_inputs:
-                what = "the labels are the input tokens, each to be predicted from itself"
-                found.append(Finding("labels", "loss", what, "compare output[:, :-1] with tokens[:, 1:]"))
+                message = "the labels are the input tokens, each to be predicted from itself"
+                found.append(Finding("labels", "loss", message, "compare output[:, :-1] with tokens[:, 1:]"))
         if self._scores:
             least, most = torch.stack([each.cpu() for each in self._scores]).T
             if 0 <= float(least.min()) < float(most.max()) <= 1:
-                what = "binary_cross_entropy_with_logits gets numbers from 0 to 1, and takes the sigmoid of them"
-                found.append(Finding("softmax", "loss", what, "leave the sigmoid out: it takes logits"))
+                message = "binary_cross_entropy_with_logits gets numbers from 0 to 1, and takes the sigmoid of them"
+                found.append(Finding("softmax", "loss", message, "leave the sigmoid out: it takes logits"))
         return found
 
 

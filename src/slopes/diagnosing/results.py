@@ -54,11 +54,11 @@ class Finding:
 
     kind: str  #: dead, saturated, vanishing, exploding, detached, not finite, update, range, inputs, softmax or labels
     layer: str
-    what: str
+    message: str
     repair: str
 
     def __str__(self) -> str:
-        return f"{self.layer}: {self.what}: {self.repair}"
+        return f"{self.layer}: {self.message}: {self.repair}"
 
 
 @dataclass(frozen=True)

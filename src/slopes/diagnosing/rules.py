@@ -21,8 +21,8 @@ def _not_finite(found: Measurements) -> Iterator[Finding]:
     for layer in found.layers:
         if not math.isfinite(layer.mean):
             begun = found.begun or (found.steps is not None and found.steps[1] > 0)
-            what, repair = "gives inf or NaN", _advice(begun, "clip gradients, or normalise its inputs")
-            yield Finding("not finite", layer.name, what, repair)
+            message, repair = "gives inf or NaN", _advice(begun, "clip gradients, or normalise its inputs")
+            yield Finding("not finite", layer.name, message, repair)
             return  # it causes those of later layers
 
 
@@ -31,8 +31,8 @@ def _range(found: Measurements) -> Iterator[Finding]:
     for layer in found.layers:
         most = max(abs(layer.least), abs(layer.most))
         if largest < most < math.inf:
-            what = f"outputs of up to {most:.1e} in size are infinite in float16, which ends at {largest:.0f}"
-            yield Finding("range", layer.name, what, "use bfloat16 or float32, or normalise its inputs")
+            message = f"outputs of up to {most:.1e} in size are infinite in float16, which ends at {largest:.0f}"
+            yield Finding("range", layer.name, message, "use bfloat16 or float32, or normalise its inputs")
 
 
 def _dead(found: Measurements) -> Iterator[Finding]:
@@ -40,8 +40,8 @@ def _dead(found: Measurements) -> Iterator[Finding]:
     repair = ("" if found.begun else f"{before}, ") + "or try leaky_relu or gelu"
     for layer in found.layers:
         if layer.dead_interval[0] >= UNITS:
-            what = f"{percent(layer.dead)} of {layer.units} units never fire in {layer.samples:,} samples"
-            yield Finding("dead", layer.name, what, _advice(found.begun, repair))
+            message = f"{percent(layer.dead)} of {layer.units} units never fire in {layer.samples:,} samples"
+            yield Finding("dead", layer.name, message, _advice(found.begun, repair))
 
 
 def _advice(begun: bool, rest: str) -> str:
@@ -53,11 +53,13 @@ def _saturated(found: Measurements) -> Iterator[Finding]:
     repair = "start with smaller weights, normalise its inputs, or try relu or gelu"
     for layer in found.layers:
         if wilson(layer.saturated, layer.units)[0] >= UNITS:
-            what = f"{percent(layer.saturated)} of {layer.units} units are saturated, their slope being under {FLAT:g}"
-            yield Finding("saturated", layer.name, what, repair)
+            message = (
+                f"{percent(layer.saturated)} of {layer.units} units are saturated, their slope being under {FLAT:g}"
+            )
+            yield Finding("saturated", layer.name, message, repair)
         elif layer.flat - layer.off >= SLOPES:
-            what = f"{percent(layer.flat - layer.off)} of its slopes are under {FLAT:g} where it is on"
-            yield Finding("saturated", layer.name, what, repair)
+            message = f"{percent(layer.flat - layer.off)} of its slopes are under {FLAT:g} where it is on"
+            yield Finding("saturated", layer.name, message, repair)
 
 
 def _gradients(found: Measurements) -> Iterator[Finding]:
@@ -67,8 +69,8 @@ def _gradients(found: Measurements) -> Iterator[Finding]:
             return
     still = [weights.name for weights in found.weights if weights.gradient == 0]
     if still:
-        what = "no gradient reaches it" + _others(still)
-        yield Finding("vanishing", still[0], what, "look for dead units behind it, or for a slope of 0 in the loss")
+        message = "no gradient reaches it" + _others(still)
+        yield Finding("vanishing", still[0], message, "look for dead units behind it, or for a slope of 0 in the loss")
         return
     cut = [weights.name for weights in found.weights if weights.followed and math.isnan(weights.gradient)]
     if cut and any(weights.gradient > 0 for weights in found.weights):
@@ -82,12 +84,14 @@ def _far_gradients(found: Measurements) -> Iterator[Finding]:
     for rows in (found.weights, found.layers):
         change = ratio([row.gradient for row in rows])
         if change > FAR:
-            what = f"its gradient norm is {1 / change:.0e} of that of {rows[-1].name}: gradients vanish"
-            yield Finding("vanishing", rows[0].name, what, "try relu or gelu, normalisation, or residual connections")
+            message = f"its gradient norm is {1 / change:.0e} of that of {rows[-1].name}: gradients vanish"
+            yield Finding(
+                "vanishing", rows[0].name, message, "try relu or gelu, normalisation, or residual connections"
+            )
             return
         if change < 1 / FAR:
-            what = f"its gradient norm is {1 / change:.0e} times that of {rows[-1].name}: gradients explode"
-            yield Finding("exploding", rows[0].name, what, _CALM)
+            message = f"its gradient norm is {1 / change:.0e} times that of {rows[-1].name}: gradients explode"
+            yield Finding("exploding", rows[0].name, message, _CALM)
             return
 
 
@@ -98,8 +102,8 @@ def _others(found: Sequence[object], words: str = "nor") -> str:
 
 def _updates(found: Measurements) -> Iterator[Finding]:
     if found.losses and not max(found.losses) - found.losses[0] <= (RISE - 1) * abs(found.losses[0]):
-        what = f"{len(found.losses) - 1} steps on one batch raise its loss from {found.losses[0]:.3g} to "
-        yield Finding("update", "loss", f"{what}{_most(found.losses):.3g}", "lower the learning rate")
+        message = f"{len(found.losses) - 1} steps on one batch raise its loss from {found.losses[0]:.3g} to "
+        yield Finding("update", "loss", f"{message}{_most(found.losses):.3g}", "lower the learning rate")
         return
     if found.idle >= IDLE:
         repair = "make the optimizer of this model's parameters, call its step, and check its learning rate"
@@ -114,8 +118,10 @@ def _updates(found: Measurements) -> Iterator[Finding]:
     most = JUMP if found.steps is None else LEAP
     fast = [w for w in found.weights if most < w.update < math.inf]  # weights of 0 compare with nothing
     if fast:
-        what = f"a step changes its weights by {percent(fast[0].update)} of their norm" + _others(fast, "and those of")
-        yield Finding("update", fast[0].name, what, "lower the learning rate")
+        message = f"a step changes its weights by {percent(fast[0].update)} of their norm" + _others(
+            fast, "and those of"
+        )
+        yield Finding("update", fast[0].name, message, "lower the learning rate")
     yield from _slow_updates(found)
 
 
@@ -124,8 +130,8 @@ def _slow_updates(found: Measurements) -> Iterator[Finding]:
         return
     slow = [w for w in found.weights if 0 < w.fastest < CREEP and w.gradient > PUSH * w.norm]
     if slow:
-        what = f"a step changes its weights by {slow[0].update:.0e} of their norm" + _others(slow, "and those of")
-        yield Finding("update", slow[0].name, what, "raise the learning rate")
+        message = f"a step changes its weights by {slow[0].update:.0e} of their norm" + _others(slow, "and those of")
+        yield Finding("update", slow[0].name, message, "raise the learning rate")
 
 
 def _most(losses: tuple[float, ...]) -> float:

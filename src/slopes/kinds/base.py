@@ -54,7 +54,7 @@ def check_numbers(owner: str, computed: Any) -> None:
         raise TypeError(f"{owner}: the body must give an array or a number, got {shown(computed)}")
 
 
-def check_broadcast(owner: str, name: str, shape: tuple[int, ...], what: str, wanted: tuple[int, ...]) -> None:
+def check_broadcast(owner: str, name: str, shape: tuple[int, ...], other: str, wanted: tuple[int, ...]) -> None:
     """Raise ValueError unless a shape broadcasts to the wanted one, with one that does."""
     entries = zip(reversed(shape), reversed(wanted), strict=False)
     if len(shape) <= len(wanted) and all(size in (1, due) for size, due in entries):
@@ -62,7 +62,7 @@ def check_broadcast(owner: str, name: str, shape: tuple[int, ...], what: str, wa
     axes = [axis for axis, size in enumerate(wanted) if (size,) == shape]
     axis = 1 if 1 in axes else min(axes, default=0)  # channels lie on axis 1
     hint = f"; its shape may be {shape + (1,) * (len(wanted) - 1 - axis)}" if axes else ""
-    raise ValueError(f"{owner}: {name} {shape} does not broadcast to the shape of {what}, {wanted}{hint}")
+    raise ValueError(f"{owner}: {name} {shape} does not broadcast to the shape of {other}, {wanted}{hint}")
 
 
 def check_mask(owner: str, mask: Array) -> None:

@@ -185,8 +185,8 @@ class Examples:
             yield "where two rows are equal", (np.concatenate([first[:1], first[:1], first[2:]]), *rest)
         alike = [self.may_equal(place, x, first) for place, x in enumerate(rest, start=1)]
         if any(alike) and self.goal.is_real:
-            for what, same in (("where both are equal", first), ("where both are 0", zero)):
-                yield what, (same, *(same if a else x for a, x in zip(alike, rest, strict=True)))
+            for case, same in (("where both are equal", first), ("where both are 0", zero)):
+                yield case, (same, *(same if a else x for a, x in zip(alike, rest, strict=True)))
 
     def may_equal(self, place: int, x: Any, first: Any) -> bool:
         """Whether an argument may have the numbers of the first."""

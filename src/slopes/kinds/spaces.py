@@ -73,13 +73,13 @@ class Space:
         """Valid value for masked entries of `like`."""
         return self.fill
 
-    def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
+    def check_shape(self, owner: str, name: str, rows: Array, original: Array) -> None:
         """Raise ValueError for rows of wrong length."""
 
-    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
+    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
         """Raise ValueError for a concrete invalid number."""
         if self.rule:
-            refuse(r, owner, what, values, self.is_outside(values), self.rule)
+            refuse(r, owner, name, values, self.is_outside(values), self.rule)
 
     def is_outside(self, values: Array) -> Array:
         """Mask of numbers outside the bounds; NaN is inside."""
@@ -105,14 +105,14 @@ class Distributions(Space):
     def filler(self, r: ModuleType, like: Array) -> Any:
         return 1.0 / like.shape[-1]
 
-    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
-        super().check(r, owner, what, values, original)
+    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
+        super().check(r, owner, name, values, original)
         if r.is_concrete(values):
             half = "16" in str(original.dtype)  # float16's least step adds an error for each class
             tolerance = 2e-2 + 3e-8 * values.shape[-1] if half else 1e-3
             totals = r.sum(values)
             came = "a row that sums to "
-            refuse(r, owner, what, totals, abs(totals - 1) > tolerance, "must be rows that sum to 1", came)
+            refuse(r, owner, name, totals, abs(totals - 1) > tolerance, "must be rows that sum to 1", came)
 
 
 class Boxes(Space):
@@ -123,23 +123,23 @@ class Boxes(Space):
     def filler(self, r: ModuleType, like: Array) -> Any:
         return r.where(r.arange(4, like) < 2, 0.0, 1.0)
 
-    def check_shape(self, owner: str, what: str, rows: Array, original: Array) -> None:
+    def check_shape(self, owner: str, name: str, rows: Array, original: Array) -> None:
         if rows.shape[-1] != 4:
             shape = tuple(original.shape)
-            raise ValueError(f"{owner}: {what} must be rows of four, x1, y1, x2, y2, got shape {shape}")
+            raise ValueError(f"{owner}: {name} must be rows of four, x1, y1, x2, y2, got shape {shape}")
 
-    def check(self, r: ModuleType, owner: str, what: str, values: Array, original: Array) -> None:
+    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
         size = values[..., 2:] - values[..., :2]
         came = "a width or height of "
-        refuse(r, owner, what, size, size < 0, "must be boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", came)
+        refuse(r, owner, name, size, size < 0, "must be boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", came)
 
 
 def refuse(
-    r: ModuleType, owner: str, what: str, values: Array, wrong: Array, rule: str, came: str = "", advice: str = ""
+    r: ModuleType, owner: str, name: str, values: Array, wrong: Array, rule: str, came: str = "", advice: str = ""
 ) -> None:
     """Raise ValueError with the first wrong value, if values are concrete."""
     if r.is_concrete(values) and bool(wrong.any()):
-        raise ValueError(f"{owner}: {what} {rule}, got {came}{values[wrong].reshape(-1)[0]}{advice}")
+        raise ValueError(f"{owner}: {name} {rule}, got {came}{values[wrong].reshape(-1)[0]}{advice}")
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:

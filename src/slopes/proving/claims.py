@@ -217,11 +217,11 @@ def _divided(rise: Bounds, run: Any) -> Bounds:
     return rise * point(run.fmpq()).inverse()
 
 
-def _shape(made: Cover, what: str, settle: Callable[[], Outcome]) -> Outcome:
+def _shape(made: Cover, quantity: str, settle: Callable[[], Outcome]) -> Outcome:
     if made.failed:
-        return refuted(f"{what} is negative around {made.failed[1]!r}", *made.failed)
+        return refuted(f"{quantity} is negative around {made.failed[1]!r}", *made.failed)
     if made.left:
-        return still_open(f"the sign of {what} is not known", made.left)
+        return still_open(f"the sign of {quantity} is not known", made.left)
     return settle()
 
 

@@ -321,9 +321,9 @@ def _with(x: Form, bounds: Bounds, curvature: int, made: tuple[Any, ...]) -> For
     return Form(bounds, curvature, made, is_row=x.is_row, is_nonzero=x.is_nonzero)
 
 
-def _check_from(x: Form, least_value: int, what: str) -> None:
+def _check_from(x: Form, least_value: int, function: str) -> None:
     if not x.bounds.low >= least_value:
-        raise CurvatureError(f"it takes {what} of a number that may be below {least_value}")
+        raise CurvatureError(f"it takes {function} of a number that may be below {least_value}")
 
 
 # ---------------------------------------------------------------------------------------- comparisons

@@ -392,7 +392,7 @@ def ratio(x: Array, y: Array) -> Array:
 moveaxis = np.moveaxis
 
 
-def enter(x: Array, what: str, like: Array | None = None) -> Array:
+def enter(x: Array, label: str, like: Array | None = None) -> Array:
     if isinstance(x, Exact) or (isinstance(x, np.ndarray) and is_integer(x)):
         return x
     return Exact(x)

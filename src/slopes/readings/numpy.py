@@ -123,48 +123,48 @@ def ratio(x: Array, y: Array) -> Array:
 moveaxis, isnan = np.moveaxis, np.isnan
 
 
-def enter(x: Array, what: str, like: Array | None = None) -> Array:
+def enter(x: Array, label: str, like: Array | None = None) -> Array:
     """An array of numbers; raise TypeError if x is none."""
     if type(x) is not np.ndarray:
-        x = _array(x, what)
+        x = _array(x, label)
     if x.dtype.kind not in "fiub" or x.dtype.itemsize > 8:
         mixed = ", as of mixed or missing entries" if x.dtype.kind == "O" else ""
-        raise TypeError(f"{what} must hold real numbers of at most 64 bits, got dtype {x.dtype}{mixed}")
+        raise TypeError(f"{label} must hold real numbers of at most 64 bits, got dtype {x.dtype}{mixed}")
     return x
 
 
-def _array(x: Any, what: str) -> Any:
-    name = what.rpartition(" ")[2]
+def _array(x: Any, label: str) -> Any:
+    name = label.rpartition(" ")[2]
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(
-            f"{what} is a masked array, whose mask would be lost: pass {name}.data, and to a loss or a map also "
+            f"{label} is a masked array, whose mask would be lost: pass {name}.data, and to a loss or a map also "
             f"mask=~numpy.ma.getmaskarray({name}), True where an entry counts"
         )
     if _is_tensor(x):
         raise TypeError(
-            f"{what} must be a NumPy array or a number here, as the other arguments are, got {type(x).__name__}; "
+            f"{label} must be a NumPy array or a number here, as the other arguments are, got {type(x).__name__}; "
             f"{name}.numpy() is an array"
         )
     is_list = isinstance(x, (list, tuple))
     if is_list and _is_tensor(_first_leaf(x)):
         raise TypeError(
-            f"{what} is a {type(x).__name__} of torch tensors; torch.stack({name}) makes one tensor of them"
+            f"{label} is a {type(x).__name__} of torch tensors; torch.stack({name}) makes one tensor of them"
         )
     if not is_list and not isinstance(x, (np.generic, bool, int, float)) and not hasattr(type(x), "__array__"):
-        raise TypeError(f"{what} must be a NumPy array or a number here, got {type_and_remedy(x)}")
+        raise TypeError(f"{label} must be a NumPy array or a number here, got {type_and_remedy(x)}")
     try:
         return np.asarray(x)
     except ValueError as error:
         if not is_list:
-            raise _unreadable(x, what, error) from error
-        raise TypeError(f"{what} must be an array of numbers, got a list that is none ({error})") from None
+            raise _unreadable(x, label, error) from error
+        raise TypeError(f"{label} must be an array of numbers, got a list that is none ({error})") from None
     except Exception as error:  # another library may raise anything
-        raise _unreadable(x, what, error) from error
+        raise _unreadable(x, label, error) from error
 
 
-def _unreadable(x: Any, what: str, error: Exception) -> TypeError:
+def _unreadable(x: Any, label: str, error: Exception) -> TypeError:
     said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-    return TypeError(f"{what} cannot be read as an array: {type(x).__name__} says {said}")
+    return TypeError(f"{label} cannot be read as an array: {type(x).__name__} says {said}")
 
 
 def _is_tensor(x: Any) -> bool:

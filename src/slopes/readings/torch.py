@@ -311,21 +311,21 @@ _WHOLE = (
 )  # fmt: skip
 
 
-def enter(x: Array, what: str, like: Array | None = None) -> Array:
+def enter(x: Array, label: str, like: Array | None = None) -> Array:
     """A tensor on the device of `like`; else raise TypeError."""
     if not isinstance(x, Tensor):
-        name = what.rpartition(" ")[2]
+        name = label.rpartition(" ")[2]
         raise TypeError(
-            f"{what} must be a torch tensor here, as the other arguments are, got {type(x).__name__}; "
+            f"{label} must be a torch tensor here, as the other arguments are, got {type(x).__name__}; "
             f"torch.as_tensor({name}) is a tensor"
         )
     if x.dtype not in _REAL and x.dtype not in _WHOLE:
-        raise TypeError(f"{what} must hold real numbers, got dtype {x.dtype}")
+        raise TypeError(f"{label} must hold real numbers, got dtype {x.dtype}")
     if x.layout is not torch.strided and x.layout is not torch.jagged:
-        name = what.rpartition(" ")[2]
-        raise TypeError(f"{what} must be a dense tensor, got layout {x.layout}; {name}.to_dense() is one")
+        name = label.rpartition(" ")[2]
+        raise TypeError(f"{label} must be a dense tensor, got layout {x.layout}; {name}.to_dense() is one")
     if like is not None and x.device != like.device:
-        raise TypeError(f"{what} lies on device {x.device}, the prediction on {like.device}")
+        raise TypeError(f"{label} lies on device {x.device}, the prediction on {like.device}")
     return x
 
 

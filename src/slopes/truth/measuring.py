@@ -49,7 +49,7 @@ class Figure:
 @dataclass(frozen=True)
 class Failure:
     card: str
-    what: str
+    call: str
     message: str
 
 
@@ -61,7 +61,7 @@ def measure_card(card: Card, against: Sequence[str], label: str) -> tuple[list[F
         if isinstance(item, Figure):
             figures.append(item)
         else:
-            failures.setdefault((item.what.partition(",")[0], item.message), item)
+            failures.setdefault((item.call.partition(",")[0], item.message), item)
     return figures, list(failures.values())
 
 
@@ -96,7 +96,7 @@ def _measure(grids: Iterable[Entry], against: Sequence[str], readings: Sequence[
                 if isinstance(item, Figure):
                     items.append(replace(item, settings=settings))
                 else:
-                    items.append(replace(item, what=", ".join(filter(None, (item.what, settings)))))
+                    items.append(replace(item, call=", ".join(filter(None, (item.call, settings)))))
     return items
 
 

@@ -152,7 +152,7 @@ def _unheeded(subject: Subject, terms: dict[str, Subject]) -> Iterator[Finding]:
     entries = set.intersection(*({at.entry for at in found} for found in (mine, *theirs)))
     mine, *theirs = ([at for at in found if at.entry in entries] for found in (mine, *theirs))
     columns = torch.tensor([[at.due for at in found] for found in theirs]).double().T
-    due, came = (torch.tensor([getattr(at, what) for at in mine]).double() for what in ("due", "came"))
+    due, came = (torch.tensor([getattr(at, attribute) for at in mine]).double() for attribute in ("due", "came"))
     if len(entries) < len(terms):
         return
     shares, kept = (torch.linalg.lstsq(columns, column[:, None]).solution[:, 0] for column in (due, came))

@@ -98,17 +98,17 @@ def _laid_out(subject: Subject, name: str, arguments: Arguments, plain: tuple[Te
         )
         return
     least = 1e-3 * _size(plain[0])  # a gradient that is 0 by nature comes out as rounding
-    for one, two, what in zip(plain, came, ("value", "gradient"), strict=True):
+    for one, two, output in zip(plain, came, ("value", "gradient"), strict=True):
         if _same(one, two, least) or not all(map(_same, plain, _result(subject, arguments))):
             continue  # or it gives another result at each call
         place = int((one - two).abs().reshape(-1).nan_to_num(nan=torch.inf).argmax())
         seen = {again: f"{first}_2", subject.call: first}
         results = list(seen)
-        if what == "gradient":
+        if output == "gradient":
             results = [f"torch.autograd.grad({call}.sum(), {by})[0]" for call, by in seen.items()]
         shown = ", ".join(f"{result}.reshape(-1)[{place}]" for result in results)
         yield subject.script(arguments, line, shown, grad=None if is_numpy else 0).finding(
-            f"training computes wrong numbers after a permute or a slice: the {what} of a {name} {first} is another "
+            f"training computes wrong numbers after a permute or a slice: the {output} of a {name} {first} is another "
             "than that of the same numbers laid out in order",
             "as_strided, storage() and data_ptr() see memory, not the tensor: use unfold, reshape or indexing, "
             "or call .contiguous() first",

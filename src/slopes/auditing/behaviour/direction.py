@@ -24,13 +24,13 @@ def direction(subject: Subject) -> Iterator[Finding]:
     turned = _turned(subject)
     if turned is None:
         return
-    what, better, worse = turned
+    prediction, better, worse = turned
     count = len(better)
     both = subject.smallest((*better, *worse), lambda given: _falls(subject, given[:count], given[count:]))
     better, worse = both[:count], both[count:]
     measure = bool(MEASURE.search(subject.title)) and "loss" not in subject.title.lower()
     yield print_both(subject, better, worse).finding(
-        f"training learns the opposite: {what} costs more than a wrong prediction"
+        f"training learns the opposite: {prediction} costs more than a wrong prediction"
         + (": a measure that is to grow, not a loss?" if measure else ""),
         "turn the sign (1 − similarity, −log-likelihood), or put prediction and target in the order it wants",
         "note" if measure else severity_if_sure(subject),

@@ -116,12 +116,12 @@ def _of_shares(subject: Subject) -> Iterator[Finding]:
     best = round(least(costs, 0.02, 0.98), 4)
     if abs(best - share) <= (0.01 if said else 0.05) or not costs(best) < costs(share):
         return
-    what = f"the best constant prediction if {share:.0%} of the labels are positive is a probability of {best:.2g}"
+    fact = f"the best constant prediction if {share:.0%} of the labels are positive is a probability of {best:.2g}"
     if not said:
-        subject.facts.append(f"{what}: read its outputs as scores, not as probabilities")
+        subject.facts.append(f"{fact}: read its outputs as scores, not as probabilities")
         return
     yield print_both(subject, (at(best), target), (at(share), target)).finding(
-        f"training ends at wrong probabilities: {what}",
+        f"training ends at wrong probabilities: {fact}",
         "proper are log loss and the squared error of probabilities; class weights, smoothing, powers (focal) and "
         "overlaps move the best probability: calibrate afterwards, or declare nothing",
         came="{0} at that probability, {1} at the labels' share",

@@ -149,10 +149,10 @@ def _warns(subject: Subject, arguments: Arguments) -> bool:
 def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
     """Check where arguments agree, where rows are 0 or equal, and at a space's ends."""
     _ordinary(subject)
-    for what, arguments in subject.degenerate():
+    for case, arguments in subject.degenerate():
         wrong = _lost(subject, arguments)
         if wrong:
-            message = f"training turns into NaN: {wrong.replace('the value is finite and ', '')} {what}"
+            message = f"training turns into NaN: {wrong.replace('the value is finite and ', '')} {case}"
             yield _finding(subject, arguments, wrong, message, REPAIR_EDGE)
             return
     yield from _at_other_exponents(subject)
@@ -201,16 +201,16 @@ def _steep(subject: Subject) -> Iterator[Finding]:
         ordinary = max(float(subject.gradient(*subject.draw(seed))[1].abs().max()) for seed in range(3))
     except (SubjectError, Disconnected):
         return  # `connectivity` reports it
-    for what, arguments in subject.degenerate():
+    for case, arguments in subject.degenerate():
         largest = 0.0
         with contextlib.suppress(SubjectError):
             largest = float(subject.gradient(*arguments)[1].abs().max())
         if 0 < 1e4 * ordinary < largest and subject.form.kind is not None and subject.form.kind.compares_vectors:
-            subject.facts.append(f"its gradient is {largest:.2g} {what}, and at most {ordinary:.2g} elsewhere")
+            subject.facts.append(f"its gradient is {largest:.2g} {case}, and at most {ordinary:.2g} elsewhere")
             return
         if 0 < 1e4 * ordinary < largest:
             yield print_steepest(subject, arguments, subject.draw()).finding(
-                f"a single step of training may throw the weights far off: the gradient is {largest:.2g} {what}, and "
+                f"a single step of training may throw the weights far off: the gradient is {largest:.2g} {case}, and "
                 f"at most {ordinary:.2g} elsewhere",
                 REPAIR_EDGE,
                 "note",

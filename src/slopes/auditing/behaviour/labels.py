@@ -174,7 +174,7 @@ def _neutral(options: Options) -> Finding | None:
     subject = options.subject
     arguments = subject.draw()
     one = torch.ones(options.classes, dtype=subject.form.dtype)
-    for option, number, what in ((options.weight, one, "weights of 1"), (options.smoothing, 0.0, "a smoothing of 0")):
+    for option, number, value in ((options.weight, one, "weights of 1"), (options.smoothing, 0.0, "a smoothing of 0")):
         if option is None or not _off(subject, option[0]):
             continue
         for chosen in _combinations(options, options.smoothing if option == options.weight else options.weight):
@@ -184,7 +184,7 @@ def _neutral(options: Options) -> Finding | None:
                 continue
             if not close(base, came):
                 return options.script(arguments, {**chosen, option: number}, chosen).finding(
-                    f"training changes with an option that asks for nothing: {what} "
+                    f"training changes with an option that asks for nothing: {value} "
                     f"change{'s' if option == options.smoothing else ''} the loss, with {_told(chosen)}",
                     "weights multiply the terms of the sum, and the mean divides by the weights of what counts",
                     expected="{1}, as without",

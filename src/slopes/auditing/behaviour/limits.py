@@ -393,12 +393,12 @@ def _boxes(subject: Subject, name: str) -> Iterator[Finding]:
     if named is None:
         raise Skip("no limit is known of its name")
     card = CARDS[named[0]]
-    for what, *boxes in BOX_PAIRS:
+    for relation, *boxes in BOX_PAIRS:
         first, target = (torch.tensor([box], dtype=subject.form.dtype) for box in boxes)
         came, exact = cost(subject, first, target), float(torch.as_tensor(card(first, target)))
         if not abs(came - exact) <= 1e-3 * (1 + abs(exact)):
             yield _told(
-                subject, (first, target), f"{OTHERWISE}: it is not {card.name} for boxes that {what}",
+                subject, (first, target), f"{OTHERWISE}: it is not {card.name} for boxes that {relation}",
                 f"compare it with slopes.{card.name}: widths and heights of the intersection are clamped at 0, and all "
                 "beyond the union is divided by the box around both", came, f"{exact:.6g}", "warning",
             )  # fmt: skip

@@ -205,9 +205,9 @@ def _lost(subject: Subject, arguments: Arguments, low: Tensor, name: str, severi
     low, exact = _pair(subject, small)
     place = _worst(low, exact)
     came, true = float(low.reshape(-1)[place]), float(exact.reshape(-1)[place])
-    what = f"is {came}" if not math.isfinite(came) else "has lost its digits"
+    fault = f"is {came}" if not math.isfinite(came) else "has lost its digits"
     return _in_both(subject, small, place).finding(
-        f"training in {name} gets wrong numbers: it {what} where float64 gives {true:.6g}",
+        f"training in {name} gets wrong numbers: it {fault} where float64 gives {true:.6g}",
         "overflow and cancellation: log_softmax, logsigmoid, softplus, logsumexp and expm1 for what is made of exp and "
         "log; a difference before the square, not of squares",
         severity, expected="{1}", shows=lambda low, exact: not abs(low - exact) <= 1e-3 * (1 + abs(exact)),
@@ -275,7 +275,7 @@ def _of_autocast(subject: Subject) -> Iterator[Finding]:
 
 
 def _of_halves(subject: Subject) -> Iterator[Finding]:
-    for arguments, what, severity in _half(subject):
+    for arguments, case, severity in _half(subject):
         try:
             low, exact = _pair(subject, arguments)
         except SubjectError:
@@ -291,14 +291,14 @@ def _of_halves(subject: Subject) -> Iterator[Finding]:
             came, true = float(low.reshape(-1)[worst]), float(exact.reshape(-1)[worst])
             if arguments[0].numel() >= MANY:  # so many entries are seldom a batch of half types
                 subject.facts.append(
-                    f"{what.removeprefix('for ')} in float16 is too large for its sums: take .float() of it"
+                    f"{case.removeprefix('for ')} in float16 is too large for its sums: take .float() of it"
                 )
                 return
             if bool(low.isnan().any()):
                 severity = "warning"
             name = str(arguments[0].dtype).removeprefix("torch.")
             yield _in_both(subject, arguments, worst).finding(
-                f"training in {name} gets wrong numbers: it is {came:.4g} {what}, where float64 gives {true:.6g} of "
+                f"training in {name} gets wrong numbers: it is {came:.4g} {case}, where float64 gives {true:.6g} of "
                 "the same numbers",
                 "take .float() of what comes in: sums pass 65504, and an epsilon of 1e-8 is 0 in float16",
                 severity if infinite else "note", expected="{1}",
@@ -311,7 +311,7 @@ def _vanished(subject: Subject) -> Iterator[Finding]:
     kind = subject.form.kind
     severity = "note" if kind is not None and kind.compares_vectors else "warning"  # few vectors are 0
     for dtype in HALVES:
-        for what, drawn in subject.degenerate():
+        for case, drawn in subject.degenerate():
             arguments = tuple(x.to(dtype) if x.is_floating_point() else x for x in drawn)
             with contextlib.suppress(SubjectError, Skip):
                 low, exact = (subject.gradient(*given) for given in (arguments, widened(arguments)))
@@ -321,7 +321,7 @@ def _vanished(subject: Subject) -> Iterator[Finding]:
                 entry = int(low[place].isnan().reshape(-1).nonzero()[0])
                 yield _with_slopes(subject, arguments, place, entry).finding(
                     f"training in {str(dtype).removeprefix('torch.')} turns into NaN: "
-                    f"{'its gradient' if place else 'the value'} is NaN {what}, where float64 gives a number",
+                    f"{'its gradient' if place else 'the value'} is NaN {case}, where float64 gives a number",
                     "an epsilon of 1e-8 is 0 in float16 and 1 − 1e-7 is 1 in both half types: take .float() of what "
                     "comes in, or an epsilon of the dtype, torch.finfo(x.dtype).eps",
                     severity, expected="{1}", shows=lambda low, exact: bool(low.isnan() > exact.isnan()),

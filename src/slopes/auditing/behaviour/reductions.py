@@ -85,10 +85,12 @@ def _by_asking(subject: Subject) -> Finding | None:
     return _named(subject, arguments, float(total / mean))
 
 
-def _disagreeing(subject: Subject, way: str, effect: str, what: str, came: str, expected: str, shows: Shows) -> Finding:
+def _disagreeing(
+    subject: Subject, way: str, effect: str, fault: str, came: str, expected: str, shows: Shows
+) -> Finding:
     none, total, mean = (asking(subject, each, subject.call) for each in ("none", "sum", "mean"))
     return subject.script(subject.draw(rows=2), f"print({none})", f"print({total})", mean).finding(
-        f"training with reduction={way!r} {effect}: it {what}",
+        f"training with reduction={way!r} {effect}: it {fault}",
         "reduce once, at the end, and by the argument alone: none gives the values, sum their sum, mean that "
         "divided by what counts",
         "warning" if way == "none" else "error",

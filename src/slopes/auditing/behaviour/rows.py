@@ -66,7 +66,7 @@ def _wrong_axis(subject: Subject) -> Finding | None:
     return None
 
 
-def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | None:
+def _found_wrong(subject: Subject, how: str, operation: str, over: str) -> Finding | None:
     arguments = subject.draw()
     axis = subject.form.axis % arguments[0].ndim
     if not subject.form.sure or arguments[0].ndim < 2:
@@ -88,7 +88,7 @@ def _found_wrong(subject: Subject, how: str, what: str, over: str) -> Finding | 
                 return subject.script(
                     small, f"print({subject.call})", moved[0], f"print({subject.call})", moved[1], subject.call
                 ).finding(
-                    f"training compares the wrong numbers: a {what} runs over axis {place} of {name} "
+                    f"training compares the wrong numbers: a {operation} runs over axis {place} of {name} "
                     f"{tuple(small[0].shape)}"
                     f"{', the batch' if place == 0 else ''}, not over the {over}",
                     f"give it the axis of the {over}: dim=1 in torch's layout (N, C, …), dim=-1 where they are last",
@@ -143,7 +143,7 @@ def _shifted(arguments: Arguments, axis: int, how: str) -> Arguments:
 def degenerate_batch(subject: Subject) -> Iterator[Finding]:
     """Check that value and gradient of degenerate batches are finite."""
     subject = several(subject)
-    for what, arguments, options in _degenerate(subject):
+    for case, arguments, options in _degenerate(subject):
         fault = _fault(subject, arguments, options)
         if fault is None:
             continue
@@ -152,12 +152,12 @@ def degenerate_batch(subject: Subject) -> Iterator[Finding]:
         bad = not bool(torch.isfinite(gradient).all())
         sure = bad or any(way.name in options and way.is_mask for way in selections(subject))
         severity = "error" if sure else "note"  # torch's convention: the mean of nothing is NaN
-        if what == ONE_ROW and sure:  # one row has no spread
+        if case == ONE_ROW and sure:  # one row has no spread
             severity = "note" if subject.batch_level or subject.notes.get("coupled") else "warning"
         lines = f"came = {subject.call_with(options)}", "came.sum().backward()", f"came, {name}.grad"
         finding = subject.script(arguments, *lines, grad=0, given=options).finding(
             f"training turns into NaN: {'the gradient' if bad else 'the value'} is "
-            f"{_first_bad(gradient if bad else value)} {what}",
+            f"{_first_bad(gradient if bad else value)} {case}",
             "divide by max(count, 1) (mask.sum().clamp(min=1)), or return prediction.sum() * 0 where nothing counts",
             severity,
             came="a value of {0} and a gradient of {1:.4g}",
@@ -175,12 +175,12 @@ def _degenerate(subject: Subject) -> Iterator[tuple[str, Arguments, dict[str, An
             no = way.inverted if way.dtype == torch.bool else int(way.inverted)
             none = f"every label is {way.label}" if way.is_label else f"{way.name} is all {no}"
             shape = (len(first), *way.shape[1:])
-            for what, count in ((none, 0), ("one entry counts", 1)):
+            for case, count in ((none, 0), ("one entry counts", 1)):
                 keep = (torch.arange(torch.Size(shape).numel()) < count).reshape(shape)
-                yield f"where {what}", *way.keeping(keep, arguments)
+                yield f"where {case}", *way.keeping(keep, arguments)
     if rest:
-        for what, target in _equal_targets(subject, rest[-1]):
-            yield what, (*arguments[:-1], target), {}
+        for case, target in _equal_targets(subject, rest[-1]):
+            yield case, (*arguments[:-1], target), {}
     yield ONE_ROW, subject.draw(rows=1), {}
 
 

@@ -20,7 +20,7 @@ from slopes.auditing.subject import Subject, SubjectError
 @dataclass(frozen=True)
 class Selection:
     name: str
-    what: str  #: "mask", "weight" or "ignore_index"
+    role: str  #: "mask", "weight" or "ignore_index"
     shape: tuple[int, ...]  #: shape of the mask or labels
     dtype: torch.dtype = torch.bool
     inverted: bool = False  #: True marks entries that do not count
@@ -30,15 +30,15 @@ class Selection:
 
     @property
     def is_mask(self) -> bool:
-        return self.what == "mask"
+        return self.role == "mask"
 
     @property
     def is_weight(self) -> bool:
-        return self.what == "weight"
+        return self.role == "weight"
 
     @property
     def is_label(self) -> bool:
-        return self.what == "ignore_index"
+        return self.role == "ignore_index"
 
     def keeping(self, keep: Tensor, arguments: Arguments) -> tuple[Arguments, dict[str, Any]]:
         """Arguments and options under which only entries in `keep` count."""
@@ -78,10 +78,10 @@ def _found(subject: Subject) -> Iterator[Selection]:
     if kind is None or (kind.coupled and subject.card is None):
         return  # their masks mark pairs of positives
     arguments, names = subject.draw(), subject.keywords
-    for place, (name, what) in enumerate(zip(subject.form.names, kind.roles, strict=False)):
-        if what in EXTRAS.values():
+    for place, (name, role) in enumerate(zip(subject.form.names, kind.roles, strict=False)):
+        if role in EXTRAS.values():
             x = arguments[place]
-            yield _turned(subject, Selection(name, what, tuple(x.shape), x.dtype, place=place), arguments)
+            yield _turned(subject, Selection(name, role, tuple(x.shape), x.dtype, place=place), arguments)
     for name in names:
         if name in EXTRAS and not isinstance(default_of(subject.thing, name), (int, float)):  # a number is a factor
             tried = _mask(subject, name, arguments)

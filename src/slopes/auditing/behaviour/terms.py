@@ -75,20 +75,20 @@ def _shares(subject: Subject, parts: dict[str, Subject], arguments: Arguments) -
     subject.facts.append(
         "its terms' gradients: " + ", ".join(f"{name} {100 * sizes[name] / total:.3g} %" for name in reversed(names))
     )
-    for what, larger, severity in _larger(subject, arguments):
+    for change, larger, severity in _larger(subject, arguments):
         grown = _norms(parts, larger)
         factors = {name: grown[name] / sizes[name] for name in names}
         first, last = (choose(names, key=lambda name: factors[name]) for choose in (max, min))
         if factors[last] > 0 and factors[first] / factors[last] > 1.9:
             ratio = factors[first] / factors[last]
-            axis = 0 if "batch" in what else -1
+            axis = 0 if "batch" in change else -1
             double = [f"{name} = torch.cat([{name}, {name}], {axis})" for name in subject.form.names]
             share = f"{norm_of(subject, first)} / {norm_of(subject, last)}"
             lines = *norm_by(subject), f"print({share})", *double, share
             script = with_terms(subject).script(arguments, *lines, grad=0)
             yield (
                 script.finding(
-                    f"training weighs its terms otherwise where {what}: the share of {first} against {last} grows "
+                    f"training weighs its terms otherwise where {change}: the share of {first} against {last} grows "
                     f"{ratio:.3g}-fold",
                     "reduce all terms alike, by a mean over the rows: then their factor means the same for every size",
                     severity,

@@ -83,18 +83,21 @@ def _not_linear(subject: Subject, way: Selection) -> Finding | None:
     if _is_multiple(weighted, spread * plain):
         return None
     if close(weighted, plain):
-        what, severity = f"training ignores {way.name}: entries of 1/2 and of 2 count alike", "error"
+        message, severity = f"training ignores {way.name}: entries of 1/2 and of 2 count alike", "error"
     elif _is_multiple(weighted, spread**2 * plain):
-        what, severity = f"training overrates heavy samples: an entry counts by the square of its {way.name}", "warning"
+        message, severity = (
+            f"training overrates heavy samples: an entry counts by the square of its {way.name}",
+            "warning",
+        )
     else:
         told = "training weighs samples otherwise than asked: an entry's gradient is not proportional to its"
-        what, severity = f"{told} {way.name}", "warning"
+        message, severity = f"{told} {way.name}", "warning"
     first = subject.form.names[0]
     given, options = way.giving(ones, arguments)
     slope = f"torch.autograd.grad({subject.call_with(options)}.sum(), {first})[0]"
     again = f"{way.name} = {subject.spell(uneven)}"
     return subject.script(given, f"print({slope})", again, slope, grad=0, given=options).finding(
-        what,
+        message,
         f"multiply the loss of each entry by {way.name}, once, after every other step",
         severity,
         came="a gradient of {1}, where weights of 1 give {0}",

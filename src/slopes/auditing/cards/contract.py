@@ -128,12 +128,12 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
         }
     else:
         attempts = {}
-    for what, call in attempts.items():
+    for attempted, call in attempts.items():
         script = subject.script(spell(given), attempt(call), "came")
         (came,) = script.printed
         if not _is_refusal(came, f"{card.name}:"):
             yield script.finding(
-                f"training with wrong shapes is not told what is wrong: {what} {_outcome(came, 'function')}",
+                f"training with wrong shapes is not told what is wrong: {attempted} {_outcome(came, 'function')}",
                 "leave the arguments to the kind, which compares shapes before the body runs",
                 expected=f"a ValueError that begins with {card.name}",
                 shows=lambda came: not _is_refusal(came, f"{card.name}:"),
@@ -144,9 +144,9 @@ def _is_refusal(came: Any, name: str) -> bool:
     return isinstance(came, ValueError) and name in str(came)
 
 
-def _outcome(came: Any, what: str) -> str:
+def _outcome(came: Any, argument: str) -> str:
     if isinstance(came, ValueError):
-        return f"raises without naming the {what}: {came}"
+        return f"raises without naming the {argument}: {came}"
     return f"raises {type(came).__name__}: {came}" if isinstance(came, Exception) else "was accepted"
 
 

@@ -199,7 +199,7 @@ def whole_range(subject: Subject) -> Iterator[Finding]:
         measuring = "from slopes.truth.measuring import Failure, measure_densely"
         failures = "[x.message for x in measure_densely(f) if isinstance(x, Failure)]"
         yield subject.script(measuring, failures).finding(
-            f"training stops with an exception: {failure.what} raised {failure.message}",
+            f"training stops with an exception: {failure.call} raised {failure.message}",
             "let body and definition give numbers over the whole range; leave a definition out that cannot",
             shows=bool,
         )

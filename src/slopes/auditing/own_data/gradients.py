@@ -21,10 +21,10 @@ def check_gradients(
     value, gradient = subject.gradient(*arguments)
     first, lines = subject.form.names[0], (f"result = {subject.call}", "result.sum().backward()")
     if not bool(torch.isfinite(value).all()) or not bool(torch.isfinite(gradient).all()):
-        what = "gradient" if bool(torch.isfinite(value).all()) else "loss"
+        lost = "gradient" if bool(torch.isfinite(value).all()) else "loss"
         yield finding(
             subject, arguments,
-            f"training turns into NaN at this batch: its {what} is not finite, and its tensors are",
+            f"training turns into NaN at this batch: its {lost} is not finite, and its tensors are",
             (*lines, f"result, {first}.grad"), "look at what the audit says of extreme_inputs and zeros_and_edges",
             grad=0, came="a loss of {0} with a gradient of {1}", expected="finite numbers",
             shows=lambda value, gradient: is_lost(value) or is_lost(gradient),

@@ -85,9 +85,9 @@ def transformer(task: Task, width: Any = 32, depth: Any = 2, heads: Any = 4) -> 
     if width % heads:
         raise ValueError(f"compare: the transformer's width must be a multiple of heads, got {width} and {heads}.")
     made = partial(Transformer, shape, width, depth, heads, task.outputs)
-    what = "the rows of an image" if len(shape) == 3 else "the tokens"
+    cells = "the rows of an image" if len(shape) == 3 else "the tokens"
     return made, (
-        f"a transformer encoder on {what} with {depth} layers of width {width} and {heads} heads, whose feed-forward "
+        f"a transformer encoder on {cells} with {depth} layers of width {width} and {heads} heads, whose feed-forward "
         "parts have the activation"
     )
 

@@ -24,8 +24,8 @@ def built(network: Network, seed: int) -> nn.Module:
     try:
         return network.build(seed)
     except Exception as error:
-        what = "resetting its parameters" if isinstance(network.source, nn.Module) else "making it"
-        raise ValueError(f"compare: {network.name}: {what} fails: {loading.describe(error)}.") from error
+        attempt = "resetting its parameters" if isinstance(network.source, nn.Module) else "making it"
+        raise ValueError(f"compare: {network.name}: {attempt} fails: {loading.describe(error)}.") from error
 
 
 def check_tensors(name: str, model: nn.Module) -> None:

@@ -327,15 +327,15 @@ def _joined(inputs: list[Any], where: list[str], keeps_masks: bool = False) -> T
     return torch.cat(tensors)
 
 
-def _sequences(parts: list[Any], where: list[str], what: str) -> Ragged:
+def _sequences(parts: list[Any], where: list[str], role: str) -> Ragged:
     """Samples of all parts, which must be sequences of one kind."""
     found = Ragged()
     for part, name in zip(parts, where, strict=True):
-        several = part if isinstance(part, Ragged) else find_ragged(part, what)
+        several = part if isinstance(part, Ragged) else find_ragged(part, role)
         if several is None:
-            raise ValueError(f"compare: the {what} of {name} are no sequences, and those of another part are.")
+            raise ValueError(f"compare: the {role} of {name} are no sequences, and those of another part are.")
         found += several
-    find_ragged(found, what)  # refuses other shapes in another part
+    find_ragged(found, role)  # refuses other shapes in another part
     return found
 
 

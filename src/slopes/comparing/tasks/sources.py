@@ -173,7 +173,7 @@ def _check_names_nothing(where: str, drop: Sequence[str], aside: Sequence[str]) 
 # -------------------------------------------------------------------------------------- arrays, datasets
 
 
-def _array(given: Any, what: str) -> NDArray[Any] | Tensor | Ragged:
+def _array(given: Any, name: str) -> NDArray[Any] | Tensor | Ragged:
     if isinstance(given, Tensor) and not given.is_nested:
         return given.detach().cpu()
     try:
@@ -181,20 +181,20 @@ def _array(given: Any, what: str) -> NDArray[Any] | Tensor | Ragged:
         array = given.astype(np.float64).filled(np.nan) if masked else np.asarray(given)  # NaN is refused as missing
     except (RuntimeError, ValueError):  # of unequal lengths
         array = None
-    found = find_ragged(given, what) if array is None or array.dtype.kind == "O" else None
+    found = find_ragged(given, name) if array is None or array.dtype.kind == "O" else None
     if found is not None:
         return found
     if array is None:
         raise ValueError(
-            f"compare: the {what} are lists of unequal lengths, and not sequences, whose first axis alone may differ; "
+            f"compare: the {name} are lists of unequal lengths, and not sequences, whose first axis alone may differ; "
             "make one array of them."
         )
     if array.ndim == 0:
-        raise TypeError(f"compare: the {what} must be an array with a sample each, got {_shown(given)}.")
+        raise TypeError(f"compare: the {name} must be an array with a sample each, got {_shown(given)}.")
     return array
 
 
-def find_ragged(given: Any, what: str) -> Ragged | None:
+def find_ragged(given: Any, name: str) -> Ragged | None:
     """Sequences in a list of arrays, tensors or lists; None of other things.
 
     Raises ValueError if one is empty, or if they differ in more than their lengths.
@@ -209,10 +209,10 @@ def find_ragged(given: Any, what: str) -> Ragged | None:
         return None
     for place, each in enumerate(found):
         if not len(each):
-            raise ValueError(f"compare: sample {place} of the {what} is an empty sequence; leave it out.")
+            raise ValueError(f"compare: sample {place} of the {name} is an empty sequence; leave it out.")
         if each.shape[1:] != found[0].shape[1:]:
             raise ValueError(
-                f"compare: sequences may differ in their first axis alone; of the {what} sample 0 is {found[0].shape} "
+                f"compare: sequences may differ in their first axis alone; of the {name} sample 0 is {found[0].shape} "
                 f"and sample {place} {each.shape}."
             )
     return found or None
@@ -259,16 +259,16 @@ def _entries(given: Any) -> dict[Any, NDArray[Any] | Tensor]:
     return {"": _sample(given)}
 
 
-def _unequal(what: str, samples: list[Any], where: str) -> Ragged | None:
+def _unequal(role: str, samples: list[Any], where: str) -> Ragged | None:
     """Samples that are sequences of different lengths; None of one shape."""
     shapes = {tuple(each.shape): place for place, each in reversed(list(enumerate(samples)))}
     if len(shapes) == 1:
         return None
-    found = find_ragged(samples, what) if len({shape[1:] for shape in shapes}) == 1 else None
+    found = find_ragged(samples, role) if len({shape[1:] for shape in shapes}) == 1 else None
     if found is None:
         (one, first), (other, second) = sorted(shapes.items(), key=itemgetter(1))[:2]
         raise ValueError(
-            f"compare: the {what} must have one shape; sample {first} of {where} is {one} and sample {second} {other}."
+            f"compare: the {role} must have one shape; sample {first} of {where} is {one} and sample {second} {other}."
         )
     return found
 
@@ -609,7 +609,7 @@ def _wide(values: Any) -> Any:
     return values
 
 
-def _chosen(target: Target, names: Iterable[str], where: str, what: str) -> tuple[str, ...]:
+def _chosen(target: Target, names: Iterable[str], where: str, role: str) -> tuple[str, ...]:
     """Names of the targets; ValueError if one is missing."""
     names = list(names)
     known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
@@ -617,10 +617,10 @@ def _chosen(target: Target, names: Iterable[str], where: str, what: str) -> tupl
     if target is None:
         common = [name for name in ("target", "label", "labels", "y") if name in names]
         if not common:
-            raise ValueError(f"compare: {where} needs target=, the {what} to be told; {known}")
+            raise ValueError(f"compare: {where} needs target=, the {role} to be told; {known}")
         return (common[0],)
     chosen = (target,) if isinstance(target, str) else tuple(target)
     for name in chosen:
         if name not in names:
-            raise ValueError(f"compare: {where} has no {what} {name!r}; {did_you_mean(name, names, known)}")
+            raise ValueError(f"compare: {where} has no {role} {name!r}; {did_you_mean(name, names, known)}")
     return chosen
