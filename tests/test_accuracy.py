@@ -169,12 +169,40 @@ def test_parameters_away_from_the_default_are_measured():
 
     assert variants(rounded) == [{"beta": value} for value in (0.1, 0.7, 3.3, 42.0)]
     assert variants(slopes.tweedie_deviance) == [{"power": value} for value in (1.0625, 1.25, 1.9375)]
+    assert {"alpha_p": 3.3, "alpha_n": 42.0, "beta": -0.7, "eps": -0.7} in variants(slopes.xielu)
+    assert {"min_val": 3.3, "max_val": 42.0} in variants(slopes.hard_tanh)
+    both = [settings for settings in variants(slopes.hard_tanh) if len(settings) == 2]
+    assert len(both) == 4
+    assert all(settings["min_val"] < settings["max_val"] for settings in both)
     thin = Grid(rounded.with_(beta=0.1), "float32", "rounded", thin=True)
     figure = next(f for f in measuring._at(thin, ("value",), ()) if f.reading == "torch")
     assert figure.worst > 20
     page = report.Accuracy(["rounded"], (), [dataclasses.replace(figure, settings="beta=0.1")], [], {}, False).page()
     assert "| `rounded` | beta=0.1 |" in page
     assert "| `rounded(beta=0.1)` | torch | value | float32 |" in page
+
+
+SEVERAL = [
+    (card, settings)
+    for card in dict.fromkeys(catalogue.CARDS.values())
+    for settings in ([] if card.rowwise else variants(card))
+    if len(settings) > 1
+]
+
+
+@pytest.mark.parametrize("chosen", mark_exhaustive(SEVERAL, every=8), ids=[f"{card.name}-{x}" for card, x in SEVERAL])
+def test_several_parameters_at_once_stay_within_eight_units(chosen):
+    card, settings = chosen
+    together = card.with_(**{name: float(np.float32(number)) for name, number in settings.items()})
+    items = list(measuring._at(Grid(together, "float32", thin=True), ("value", "slope"), (), ("NumPy", "torch")))
+    assert {figure.reading for figure in items} == {"NumPy", "torch"}
+    assert max(figure.worst for figure in items) <= 8
+
+
+def test_a_cost_in_nats_may_overflow_where_that_in_other_units_does_not():
+    """The cost is 1.95 · 1.8e308 nats."""
+    cost = slopes.binary_cross_entropy([-1.7e308], [0.6], base=42.0, pos_weight=3.3, reduction="none")
+    assert float(cost[0]) == pytest.approx(3.3 * 0.6 / math.log(42) * 1.7e308, rel=1e-15)
 
 
 def test_a_parameter_is_measured_at_the_number_that_the_dtype_holds():

@@ -146,6 +146,13 @@ def test_tightest_bounds_are_proved_and_close():
     assert prove(slopes.mish, claims={"lipschitz": steepest - 2e-8})["lipschitz"].status == "refuted"
 
 
+def test_bounds_without_a_claim_have_nine_digits():
+    """x·tanh(x) is steepest where its second derivative, a difference of two terms, is 0."""
+    found = prove(caller, claims={"range": (-INF, INF), "lipschitz": INF})
+    assert found["lipschitz"].tightest == pytest.approx(1.1996786402577339, rel=1e-8)
+    assert found["range"].tightest == (0.0, INF)
+
+
 # ------------------------------------------------------------------------------------------- users' cards
 
 

@@ -46,11 +46,12 @@ The grid is fixed: for a curve about 2000 numbers of both signs, two of each exp
 float64, from the smallest subnormal to the largest number, and densely from 1e-5 to 1e3 (half types and second
 derivatives: about 350); for an element-wise loss about 700 pairs over the whole range, some near overflow (half types
 and second derivatives: about 400); otherwise tens of rows (second derivatives: ten), of sizes from 1e-4 to 1e2. Away
-from the defaults it is thinner, and a parameter such as 0.1 stands for the nearest number of the dtype, as in PyTorch.
-Points where the exact result jumps are left out. A mark ° says that some subnormal numbers were taken for 0, which is
-not counted. Where Numba is installed, arrays that repeat the grid until they are large are measured as well, because
-kernels compute them: these are the readings "NumPy kernel" and "torch kernel". A peer is measured by the call that
-[conventions.md](conventions.md) gives for our number, with whatever that call does around its function.
+from the defaults, where one parameter is moved at a time and then all numbers at once (`&`), it is thinner, and a
+parameter such as 0.1 stands for the nearest number of the dtype, as in PyTorch. Points where the exact result jumps are
+left out. A mark ° says that some subnormal numbers were taken for 0, which is not counted. Where Numba is installed,
+arrays that repeat the grid until they are large are measured as well, because kernels compute them: these are the
+readings "NumPy kernel" and "torch kernel". A peer is measured by the call that [conventions.md](conventions.md) gives
+for our number, with whatever that call does around its function.
 """
 
 OF_LOSSES = """\
@@ -64,10 +65,11 @@ OF_EVERY_NUMBER = """\
 
 Made by `slopes accuracy --exhaustive NAME`, from [exhaustive.csv](exhaustive.csv): the worst error of all 2^32 float32
 numbers in ulp, and how many of them are off by more than 0.5, 1 and 2, where a millionth more does not count. No number
-is left out, and no error is divided by anything. The exact results come from the card's kernel in float64. Arb measures
-the largest error of that kernel at random numbers, relative to the result or to the input times the slope, and 16 times
-as much is taken for its doubt. Where the doubt leaves open whether an error is above, Arb decides. "kernel" is a large
-array, "torch kernel" a large tensor, "NumPy" and "torch" are small ones, and "PyTorch" is its own function.
+is left out, and no error is divided by anything. The exact results come from the card's kernel in float64. How far its
+polynomials are from their functions is proved; its roundings are not, so Arb measures the largest error of that kernel
+at random numbers, relative to the result or to the input times the slope, and 16 times as much is taken for its doubt.
+Where the doubt leaves open whether an error is above, Arb decides. "kernel" is a large array, "torch kernel" a large
+tensor, "NumPy" and "torch" are small ones, and "PyTorch" is its own function.
 """
 
 

@@ -225,10 +225,10 @@ def binary_cross_entropy(
     Nothing is subtracted or clipped: a certain error costs infinity.
     """
     if from_probabilities:
-        nats = -(pos_weight * xlogy(target, prediction) + xlog1py(1 - target, -prediction))
-    else:
-        nats = _share(pos_weight * target, softplus(-prediction)) + _share(1 - target, softplus(prediction))
-    return nats / log(base)
+        return -(pos_weight * xlogy(target, prediction) + xlog1py(1 - target, -prediction)) / log(base)
+    unit = 1 / log(base)  # the cost in nats may overflow
+    yes, no = _share(pos_weight * unit * target, softplus(-prediction)), _share(1 - target, softplus(prediction))
+    return yes + no * unit
 
 
 def _share(part, cost):

@@ -55,7 +55,7 @@ def prove_range(formula: Formula, claimed: tuple[float, float], effort: int) -> 
     sides = [_bound(Value(formula, sign), sign * end, effort) for sign, end in ((-1, low), (1, high))]
     at_infinities = formula.line.values_at_infinities()
     ends = [value for _, value, _ in at_infinities]
-    tightest = min([-sides[0].tightest, *ends]) + 0.0, max([sides[1].tightest, *ends])
+    tightest = min([-sides[0].tightest, *ends]) + 0.0, max([sides[1].tightest, *ends]) + 0.0
     for side in sorted(sides, key=lambda side: side.status != REFUTED):
         if side.status == REFUTED:
             (x,) = side.points

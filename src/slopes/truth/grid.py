@@ -32,8 +32,9 @@ ORDINARY = (1e-6, 8.0)
 
 
 def variants(card: Card) -> list[dict[str, Any]]:
-    """Settings away from the defaults, one parameter at a time."""
+    """Settings away from the defaults, one parameter at a time, and then all numbers at once."""
     settings = []
+    numbers: dict[str, list[float]] = {}
     for name, parameter in card.parameters.items():
         domain, default = parameter.domain, parameter.default
         if isinstance(domain, OneOf):
@@ -43,13 +44,27 @@ def variants(card: Card) -> list[dict[str, Any]]:
             values = [value for value in AWAY if domain.admits(value)] or within
         else:
             continue
-        settings += [{name: value} for value in values if value != default and _fits(card, name, value)]
-    return settings
+        admitted = [value for value in values if value != default]
+        settings += [{name: value} for value in admitted if _fits(card, {name: value})]
+        if isinstance(domain, Interval):
+            numbers[name] = admitted
+    return settings + [together for together in _combine(numbers) if _fits(card, together)]
 
 
-def _fits(card: Card, name: str, value: Any) -> bool:
+def _combine(numbers: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """Settings of all parameters, each a candidate further than the one before, and in turn each candidate first."""
+    if len(numbers) < 2:
+        return []
+    turns = range(max(map(len, numbers.values())))
+    return [
+        {name: values[(turn + place) % len(values)] for place, (name, values) in enumerate(numbers.items())}
+        for turn in turns
+    ]
+
+
+def _fits(card: Card, settings: dict[str, Any]) -> bool:
     try:
-        card.with_(**{name: value})
+        card.with_(**settings)
     except ValueError:
         return False
     return True

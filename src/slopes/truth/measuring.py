@@ -83,7 +83,7 @@ def _grids(card: Card, label: str, dense: bool = False) -> Iterator[Entry]:
     for settings in [] if card.rowwise else variants(card):
         for form in OF_PEERS:
             rounded = {name: float(FORMATS[form](v)) if isinstance(v, float) else v for name, v in settings.items()}
-            listed = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+            listed = " & ".join(f"{name}={value!r}" for name, value in settings.items())
             yield Grid(card.with_(**rounded), form, label, thin=True), RESULTS[:2], listed
 
 
