@@ -15,7 +15,7 @@ SITE = pathlib.Path(__file__).parent.parent / "site"
 pytestmark = [pytest.mark.site, needs_chromium]
 
 PAGES = [
-    "index", "start", "lesson/index", "lesson/zh/index", "lesson/linear", "lesson/zh/training", "accuracy", "conventions", "audit/index", "functions/index",
+    "index", "start", "lesson/index", "lesson/zh/index", "lesson/linear", "lesson/zh/training", "guides/loss", "api/compare", "accuracy", "conventions", "audit/index", "functions/index",
     "families/activations", "functions/gelu", "functions/relu", "functions/softmax", "functions/swiglu",
     "functions/huber", "functions/cross_entropy", "functions/gaussian_nll", "functions/supcon", "functions/barron_general",
     "playground", "training", "search",
