@@ -167,7 +167,7 @@ def draw_figure(names: str, language: str) -> str:
         caption = words["errors"] + drawing.name_colours(functions.split())
         return f'<figure class="curve" {attributes}>{picture}<figcaption>{caption}</figcaption></figure>'
     curves = [curve_of(name) for name in names.split()]
-    lines = tuple(replace(one.lines[0], label=one.card.name if len(curves) > 1 else "") for one in curves)
+    lines = tuple(replace(one.lines[0], label=one.card.name) for one in curves)
     label = words["show"] + ", ".join(names.split())
     return drawing.draw_figure(replace(curves[0], lines=lines), names, label, words["curves"])
 
