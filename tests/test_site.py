@@ -225,3 +225,13 @@ def test_a_chapter_in_chinese_has_chinese_words(browser):
     assert browser.run("return document.documentElement.lang") == "zh-CN"
     summary = browser.run_when_drawn("return document.querySelector('.trainer output').textContent")
     assert summary.startswith("步数 0: 损失")
+
+
+def test_a_chapter_is_read_without_scripts(browser_without_scripts):
+    browser_without_scripts.open(address("lesson/tanh"))
+    (picture,) = browser_without_scripts.seen(".beside svg.curve")
+    assert len(browser_without_scripts.all("path.value", picture)) == 2
+    assert len(browser_without_scripts.seen(".exercise summary")) == 3
+    assert not browser_without_scripts.all(".exercise form")
+    browser_without_scripts.seen(".exercise summary")[0].click()
+    assert "slopes.tanh.slope(0.0)" in browser_without_scripts.seen(".exercise pre")[0].text
