@@ -31,11 +31,16 @@ def test_a_loss_may_add_up_halves_in_float32_and_is_told_where_it_doubles():
     def careful(prediction, target):
         return torch.nn.functional.mse_loss(prediction.float(), target.float())
 
+    def halved(prediction, target):
+        return torch.nn.functional.mse_loss(prediction, target).half()
+
     def doubled(prediction, target):
         return torch.nn.functional.mse_loss(prediction.double(), target.double())
 
-    assert told(careful, kind="regression") == [("note", "it gives float32 for float64")]
+    assert told(careful, kind="regression") == []
+    assert "it computes in float32, also for float64" in slopes.audit(careful, kind="regression", quick=True).facts
     assert told(doubled, kind="regression") == [("warning", "it gives float64 for float32")]
+    assert told(halved, kind="regression") == [("note", "it gives float16 for float32")]
 
 
 def test_tensors_in_a_list_of_a_module_are_found():

@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("flint")
 
 import slopes  # noqa: E402
-from slopes.auditing.adapters import framework_of, to_torch  # noqa: E402
+from slopes.auditing.adapters import to_torch  # noqa: E402
+from slopes.auditing.frameworks import framework_of  # noqa: E402
 
 pytestmark = pytest.mark.packages
 FOLDER = pathlib.Path(__file__).parent / "audit_frameworks"
@@ -179,7 +180,9 @@ def test_frameworks_are_told_by_the_code():
 
 def test_a_declared_framework_counts():
     pytest.importorskip("jax")
-    report = slopes.audit(lambda x: x.at[..., 0].add(0.0) * (x > 0), kind="activation", framework="jax")
+    report = slopes.audit(
+        lambda x: x.at[..., 0].add(0.0) * (x > 0), kind="activation", framework="jax", time_limit=SECONDS
+    )
     assert not report.findings, str(report)
     with pytest.raises(ValueError, match="one of 'torch', 'jax', 'keras', got 'mxnet'"):
         slopes.audit(lambda x: x, framework="mxnet")
@@ -192,7 +195,7 @@ def test_memory_that_grows_too_fast_is_reported():
         far = jnp.sum((embeddings[:, None] - others[None]) ** 2, -1)
         return jnp.mean(jnp.maximum(far[:, :, None] - far[:, None, :] + 1, 0))
 
-    report = slopes.audit(triplet_loss, kind="vectors", batch_level=True)
+    report = slopes.audit(triplet_loss, kind="vectors", batch_level=True, time_limit=SECONDS)
     assert any("memory" in finding.message for finding in report.findings), str(report)
 
 
@@ -204,7 +207,7 @@ def test_an_example_may_be_of_jax():
         return jnp.mean(jnp.maximum(error * jnp.array([0.1, 0.5, 0.9]), error * jnp.array([-0.9, -0.5, -0.1])))
 
     example = (jnp.linspace(-1, 1, 24).reshape(8, 3), jnp.linspace(0, 2, 8))
-    report = slopes.audit(quantile_loss, example=example, roles=("prediction", "target"))
+    report = slopes.audit(quantile_loss, example=example, roles=("prediction", "target"), time_limit=SECONDS)
     assert not [finding for finding in report.findings if finding.severity == "error"], str(report)
 
 
@@ -256,7 +259,7 @@ TRULY_WRONG: dict[tuple[str, str], dict[str, str]] = {}
 )
 def test_no_error_on_a_correct_function(home, name, options):
     pytest.importorskip(home.partition(".")[0])
-    report = slopes.audit(getattr(pytest.importorskip(home), name), **options)
+    report = slopes.audit(getattr(pytest.importorskip(home), name), time_limit=SECONDS, **options)
     errors = {finding.check for finding in report.findings if finding.severity == "error"}
     assert errors == TRULY_WRONG.get((home, name), {}).keys(), str(report)
 

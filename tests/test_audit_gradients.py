@@ -99,6 +99,26 @@ def test_what_has_no_number_at_ordinary_ones_is_not_judged():
     assert "ordinary size" in report.skipped["extreme_inputs"]
 
 
+def by_pow(logits, ce, gamma):
+    return (1 - torch.exp(-ce)) ** gamma
+
+
+def by_exp(logits, ce, gamma):
+    return torch.exp(gamma * F.logsigmoid(-logits))
+
+
+@pytest.mark.parametrize(("weight", "is_told"), [(by_pow, True), (by_exp, False)])
+def test_an_exponent_that_a_caller_may_choose_is_tried_and_a_fact(weight, is_told):
+    def focal(logits, targets, gamma=2.0):
+        signed = torch.where(targets > 0.5, logits, -logits)
+        ce = -F.logsigmoid(signed)
+        return (weight(signed, ce, gamma) * ce).mean()
+
+    report = examine(focal, {"kind": "binary", "space": "logits"})
+    assert any(fact.startswith("training with gamma=0.5 would turn into NaN") for fact in report.facts) == is_told
+    assert "zeros_and_edges" not in [finding.check for finding in report.findings]
+
+
 def test_a_steep_gradient_is_noted():
     (message,) = told(lambda prediction, target: torch.asinh(1e6 * (prediction - target)).mean(), "zeros_and_edges")
     assert "the gradient is" in message.partition("note: ")[2]

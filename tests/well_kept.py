@@ -83,11 +83,8 @@ TRULY_WARNED: dict[str, dict[str, str]] = {
 
 #: losses of packages with a question that their author alone can answer; at most three in ten
 ASKED = {
-    "kornia.losses.BinaryFocalLossWithLogits": "layout_and_cost",  # what it keeps for the backward pass
-    "monai.losses.FocalLoss": "device_and_dtype",  # float32 for float64
     "pytorch_metric_learning.losses.NTXentLoss": "low_precision",  # NaN of vectors of zeros in float16
     "pytorch_metric_learning.losses.TupletMarginLoss": "low_precision",
-    "entmax.EntmaxBisectLoss": "zeros_and_edges",  # NaN with alpha = 1, where softmax is the limit
 }
 
 

@@ -15,17 +15,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from types import FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.auditing.scopes import names_in, scope_of
+from slopes.auditing.frameworks import FRAMEWORKS, is_keras, package_of, rule_of
 
-#: frameworks by their names in code, with the names that are shown
-FRAMEWORKS = {"torch": "PyTorch", "jax": "JAX", "keras": "Keras"}
 REDUCTIONS = {"sum_over_batch_size": "mean", None: "none"}  #: Keras' words, in PyTorch's
 PLAIN = (bool, int, float, str, type(None))  #: types of options that their text tells apart
 PASSED_ON = ("torch", "numpy")  #: backends of Keras that take the arguments as they are
@@ -54,14 +51,9 @@ class Adapted:
 
     def __init__(self, subject: Callable[..., Any], framework: str, cache: Cache | None = None) -> None:
         vars(self).update(
-            subject=subject, framework=framework, library=_library(framework), cache=cache, changed={},
-            rule=_rule_of(subject), __name__=getattr(subject, "__name__", type(subject).__name__),
-            __doc__=subject.__doc__,
+            subject=subject, library=_library(framework), framework=FRAMEWORKS[framework], cache=cache, changed={},
+            __name__=getattr(subject, "__name__", type(subject).__name__), __doc__=subject.__doc__,
         )  # fmt: skip
-
-    @property
-    def title(self) -> str:
-        return FRAMEWORKS[self.framework]
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -71,25 +63,27 @@ class Adapted:
         if name.startswith("__"):
             raise AttributeError(name)
         value = self.changed[name] if name in self.changed else getattr(self.subject, name)
-        return REDUCTIONS.get(value, value) if name == "reduction" and self.framework == "keras" else value
+        return REDUCTIONS.get(value, value) if name == "reduction" and self.framework is FRAMEWORKS["keras"] else value
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.changed[name] = value
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Adapted:
-        is_plain = _package(type(self.subject)) in (*FRAMEWORKS, "jaxlib", "builtins") or is_keras(self.subject)
-        if is_plain:
-            return self.like(self.subject, self.cache)
-        return self.like(copy.deepcopy(self.subject, memo), None if self.cache is None else {})
+        is_plain = package_of(type(self.subject)) in (*FRAMEWORKS, "jaxlib", "builtins") or is_keras(self.subject)
+        return self._twin(self.subject, self.cache) if is_plain else self.around(copy.deepcopy(self.subject, memo))
 
-    def like(self, subject: Callable[..., Any], cache: Cache | None) -> Adapted:
-        twin = Adapted(subject, self.framework, cache)
-        twin.changed.update(self.changed)
-        return twin
+    def around(self, subject: Callable[..., Any]) -> Adapted:
+        """Return an adapter of another object, with the attributes that were set."""
+        return self._twin(subject, None if self.cache is None else {})
 
     def eager(self) -> Adapted:
         """Return a twin that runs the function's own code at each call."""
-        return self.like(self.subject, None)
+        return self._twin(self.subject, None)
+
+    def _twin(self, subject: Callable[..., Any], cache: Cache | None) -> Adapted:
+        twin = Adapted(subject, self.framework.name, cache)
+        twin.changed.update(self.changed)
+        return twin
 
     def __call__(self, *given: Any, **options: Any) -> Any:
         named: dict[Any, Any] = {**dict(enumerate(given)), **options}
@@ -107,7 +101,9 @@ class Adapted:
         others = {name: x for name, x in named.items() if name not in tensors}
         is_plain = all(type(x) in PLAIN for x in (*others.values(), *settings.values()))
         key = repr((tuple(tensors), others, settings))
-        program = _Program(self.library, run, self.rule, self.cache if is_plain else None, key)
+        program = _Program(
+            self.library, run, functools.partial(rule_of, self.subject), self.cache if is_plain else None, key
+        )
         return _differentiable(program, list(tensors.values()))
 
     def _widened(self, tensors: Iterable[Tensor]) -> dict[str, Any]:
@@ -119,12 +115,27 @@ class Adapted:
         return {"autocast": False} if is_keras(self.subject, "Layer") else {}
 
 
-def jit(adapted: Adapted) -> Adapted | None:
+def origin_of(thing: Any) -> Any:
+    """Object that an adapter calls; another object as it is."""
+    return thing.subject if isinstance(thing, Adapted) else thing
+
+
+def with_origin(thing: Any, origin: Any) -> Any:
+    """Adapter of another object; that object itself if `thing` is no adapter."""
+    return thing.around(origin) if isinstance(thing, Adapted) else origin
+
+
+def eager(thing: Any) -> Any:
+    """Adapter that compiles nothing; another object as it is."""
+    return thing.eager() if isinstance(thing, Adapted) else thing
+
+
+def jit(thing: Any) -> Adapted | None:
     """Return a function that jax.jit has compiled; None if it is not of JAX, nor of Keras on JAX."""
-    if not isinstance(adapted.library, Jax):
+    if not isinstance(thing, Adapted) or thing.library is None:
         return None
-    subject = adapted.subject
-    return Adapted(adapted.library.compiled(lambda *given: subject(*given)), adapted.framework)
+    subject = thing.subject
+    return Adapted(thing.library.compiled(lambda *given: subject(*given)), thing.framework.name)
 
 
 @contextlib.contextmanager
@@ -149,7 +160,7 @@ class _Program:
 
     library: Jax
     function: Function
-    rule: str = ""  #: name of a derivative inside that was written by hand
+    rule: Callable[[], str]  #: finds the name of a derivative inside that was written by hand
     cache: Cache | None = None  #: compiled functions by `key`, None where compilation failed
     key: str = ""
 
@@ -241,7 +252,7 @@ def _differentiable(program: _Program, tensors: list[Tensor]) -> Any:
 def hand_written(node: Any) -> str | None:
     """Name of the derivative behind an autograd.Function's node, if it was written by hand, else None."""
     program = getattr(node, "program", None)
-    return program.rule or None if isinstance(program, _Program) else type(node).__name__.removesuffix("Backward")
+    return program.rule() or None if isinstance(program, _Program) else type(node).__name__.removesuffix("Backward")
 
 
 def _leaves(x: Any) -> Iterator[Any]:
@@ -357,64 +368,3 @@ def _from_numpy(x: Any) -> Tensor:
     if x.dtype.name == "bfloat16":
         return torch.from_numpy(x.astype(np.float32)).bfloat16()
     return torch.from_numpy(np.array(x))
-
-
-# ---------------------------------------------------------------------------------------------- detection
-
-
-def framework_of(thing: Any) -> str:
-    """Framework of a callable's arrays, if its code shows that it is another than PyTorch, else "torch"."""
-    if sys.modules.keys().isdisjoint(("jax", "keras")):
-        return "torch"
-    if is_keras(thing):
-        return "keras"
-    if isinstance(thing, torch.nn.Module):
-        return "torch"
-    try:
-        found = {package for x in _reached(thing) for package in (_package(x), _package(type(x)))}
-    except Exception:  # of attributes that the object's own code computes
-        return "torch"
-    found |= {"jax"} if "jaxlib" in found else set()
-    return next((name for name in ("torch", "keras", "jax") if name in found), "torch")
-
-
-def _rule_of(subject: Any) -> str:
-    """Name of a derivative that was written by hand in JAX and that a function uses, or ""."""
-    rules = (x for x in _reached(subject) if type(x).__name__ in ("custom_vjp", "custom_jvp"))
-    return next((x.__name__ for x in rules if _package(x) not in ("jax", "optax")), "")
-
-
-def is_keras(thing: Any, base: str = "") -> bool:
-    """Whether an object's class comes from Keras, or from Keras' class of this name."""
-    return any(_package(kind) == "keras" and base in ("", kind.__name__) for kind in type(thing).__mro__)
-
-
-def _package(thing: Any) -> str:
-    """Outermost package of a module, or of an object's module."""
-    home = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
-    return str(home or "").partition(".")[0]
-
-
-def _reached(thing: Any) -> Iterator[Any]:
-    """Yield an object and all that its code names, in functions of its own package, too."""
-    todo, seen, home = [thing], set[int](), ""
-    while todo:
-        x = todo.pop()
-        if id(x) in seen:
-            continue
-        seen.add(id(x))
-        yield x
-        if isinstance(x, FunctionType):
-            home = home or _package(x)
-            if _package(x) == home:
-                scope = {**sys.modules, **scope_of(x)}  # modules, for imports inside
-                todo += [scope[name] for name in names_in(x.__code__) if name in scope]
-        elif isinstance(x, (functools.partial, MethodType)):
-            todo.append(x.func if isinstance(x, functools.partial) else x.__func__)
-        elif x is thing:
-            todo += [kind for kind in type(x).__mro__ if kind is not object]
-            todo += [
-                vars(kind)[name] for kind in type(x).__mro__ for name in ("__call__", "call") if name in vars(kind)
-            ]
-        if x is thing or isinstance(x, FunctionType):
-            todo += [inspect.unwrap(x)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from slopes.auditing.form import Declared, Form
-from slopes.auditing.signatures import EXTRAS, has_target_first, has_views
+from slopes.auditing.signatures import EXTRAS, has_both_roles, has_target_first, has_views
 from slopes.kinds import BINARY, CLASSIFICATION, KINDS, Kind
 
 ROWS_2, IMAGE, IMAGES = (6, 4), (2, 1, 8, 8), (2, 3, 8, 8)
@@ -25,7 +25,8 @@ def candidates(names: list[str] | None, declared: Declared, named: Kind | None) 
     extra = {name: EXTRAS[name] for name in names[2:] if name in EXTRAS}
     count = len(names) - len(extra) if names else 2
     kinds = [KINDS[declared.kind]] if declared.kind else _kinds(count, names, named)
-    for swapped in (True, False) if has_target_first(names) else (False, True):
+    orders = (True, False) if has_target_first(names) else (False, True)
+    for swapped in orders[:1] if declared.kind and has_both_roles(names) else orders:
         for kind in kinds:
             for variant in kind.variants() if declared.space is None else [with_declared_space(kind, declared)]:
                 for group in _layouts(variant):

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.adapters import FRAMEWORKS, Adapted, framework_of, to_torch
+from slopes.auditing.adapters import Adapted, to_torch
 from slopes.auditing.candidates import IMAGE, LABELLED, ROWS_2, candidates, suggested, with_axis, with_declared_space
 from slopes.auditing.fitness import fitness, is_separable
 from slopes.auditing.form import Declared, Form
+from slopes.auditing.frameworks import FRAMEWORKS, Framework, framework_of
 from slopes.auditing.growth import Budget
 from slopes.auditing.process_state import preserved
 from slopes.auditing.roles import example_kind
@@ -44,10 +45,12 @@ def subject_of(
         raise TypeError(f"audit takes a card, a function or a module, got {type(thing).__name__}")
 
     source = source_of(origin, spec)
-    framework = "torch" if isinstance(thing, Card) else declared.framework or framework_of(thing)
-    if framework != "torch":
-        thing, source = Adapted(thing, framework, cache={}), replace(source, framework=framework)
-        declared = replace(declared, terms={name: to_torch(x, framework) for name, x in declared.terms.items()})
+    name = "torch" if isinstance(thing, Card) else declared.framework or framework_of(thing)
+    framework = FRAMEWORKS[name]
+    if not framework.is_torch:
+        thing, source = Adapted(thing, name, cache={}), replace(source, framework=framework)
+        terms = {key: to_torch(x, name) for key, x in declared.terms.items()}
+        declared = replace(declared, framework=name, terms=terms)
 
     def make(form: Form) -> Subject:
         subject = Subject(thing, form, source=source, declared=declared, seed=seed, quick=quick)
@@ -56,7 +59,7 @@ def subject_of(
 
     with preserved(SETTINGS):
         form = _of_card(thing) if isinstance(thing, Card) else _find(thing, declared, make)
-    if framework == "keras":  # its operations come down to float32, though they take float64
+    if framework.is_narrow:
         form = replace(form, dtype=torch.float32)
     subject = make(form)
     subject.find_changes()
@@ -106,7 +109,7 @@ def _fitting(thing: Any, names: list[str] | None, declared: Declared, make: Call
     named = None if declared.kind else suggested(names or [], title)
     told = has_roles(names or [])
     groups = list(candidates(names, declared, named))
-    if isinstance(thing, Adapted) and thing.framework == "keras":
+    if declared.framework is not None and FRAMEWORKS[declared.framework].has_last_axis:
         groups = [group for group in map(with_axis, groups) if group]
     form, score = _fittest(make, groups, named, told)
     form = replace(form, reduction=reduction_way(thing))
@@ -317,10 +320,10 @@ def _values_of(x: Tensor, space: Space, form: Form) -> str:
     return "0 or 1" if space.is_sign and form.target == "zero_one" else str(space)
 
 
-def _of_framework(framework: str) -> list[str]:
-    if framework == "torch":
+def _of_framework(framework: Framework) -> list[str]:
+    if framework.is_torch:
         return []
-    return [f"computed by {FRAMEWORKS[framework]}, so devices, memory layouts and torch.compile are not checked"]
+    return [f"computed by {framework.title}, so devices, memory layouts and torch.compile are not checked"]
 
 
 def _facts(subject: Subject) -> list[str]:

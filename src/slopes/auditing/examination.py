@@ -11,10 +11,10 @@ from typing import Any
 
 from slopes.auditing import boosting, cards, own_data
 from slopes.auditing.behaviour import CHECKS, calling
+from slopes.auditing.boosting_frameworks import BOOSTING
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.evidence import seed_libraries
 from slopes.auditing.form import Declared
-from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.auditing.growth import Budget, measure
 from slopes.auditing.reference import comparison, fingerprint
 from slopes.auditing.report import Finding, Report, Skip, run
@@ -33,7 +33,7 @@ def examine(
     """Report on an object; `spec` is its name as text, and `watch` receives the name of each check."""
     with undisturbed():
         _refuse_without_class(thing)
-        if declared.get("kind") in FRAMEWORKS:
+        if declared.get("kind") in BOOSTING:
             return boosting.examine_objective(thing, declared, against=against, seed=seed, spec=spec)
         budget = Budget(1e6 * memory_limit, time_limit, time.monotonic())
         declared = _evaluated(thing, declared, seed)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.auditing import adapters
+from slopes.auditing.boosting_frameworks import BOOSTING
 from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.domains import OneOf, shown
 from slopes.hints import did_you_mean
@@ -51,8 +51,8 @@ class Declared:
         if self.divisor is not None:
             OneOf(("elements", "rows", "weights", "valid", "one")).check("audit", "divisor", self.divisor)
         if self.framework is not None:
-            OneOf(tuple(adapters.FRAMEWORKS)).check("audit", "framework", self.framework)
-        kinds = ("activation", *KINDS, *FRAMEWORKS)
+            OneOf(tuple(FRAMEWORKS)).check("audit", "framework", self.framework)
+        kinds = ("activation", *KINDS, *BOOSTING)
         if self.kind is not None and self.kind not in kinds:
             raise ValueError(f"audit: no kind {self.kind!r}; {did_you_mean(self.kind, kinds)}")
         if self.space is not None:

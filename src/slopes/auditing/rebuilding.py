@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.auditing.adapters import Adapted, is_keras
+from slopes.auditing.frameworks import is_keras
 
 PLAIN = (bool, int, float, str, tuple, type(None))
 DEPTH = 6  #: levels of objects inside objects that are compared
@@ -29,8 +29,6 @@ def constructor_arguments(thing: Any) -> dict[str, Any] | None:
     They are read from attributes of the same names, or else from partial functions and modules that the instance
     holds. An attribute that was set after construction is no argument: the equal would differ inside.
     """
-    if isinstance(thing, Adapted):
-        return constructor_arguments(thing.subject)
     try:
         candidates = _candidates(thing)
         return next(
@@ -93,9 +91,6 @@ def made(kind: Any, arguments: Mapping[str, Any]) -> Any:
 
 def rebuilt(thing: Any, **settings: Any) -> Any:
     """Equal of an instance with other constructor arguments, in the same mode; None if it cannot be made."""
-    if isinstance(thing, Adapted):
-        inner = rebuilt(thing.subject, **settings)
-        return None if inner is None else thing.like(inner, None if thing.cache is None else {})
     arguments = constructor_arguments(thing)
     if arguments is None:
         return None

@@ -127,6 +127,11 @@ def has_roles(names: list[str]) -> bool:
     return first != second
 
 
+def has_both_roles(names: list[str]) -> bool:
+    """Whether the names are those of a prediction and of a target, in any order."""
+    return {role_of(name) for name in names[:2]} == {"prediction", "target"}
+
+
 def has_views(names: list[str]) -> bool:
     """Whether the names are of two views, such as z1 and z2, or z_i and z_j."""
     return len(names) == 2 and len(names[0]) > 1 and names[0][:-1] == names[1][:-1] and names[0] != names[1]

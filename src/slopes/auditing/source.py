@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 from slopes import domains
-from slopes.auditing.adapters import Adapted
+from slopes.auditing.adapters import origin_of
+from slopes.auditing.frameworks import FRAMEWORKS, Framework
 from slopes.auditing.rebuilding import constructor_arguments
 from slopes.auditing.scopes import names_in, scope_of
 from slopes.auditing.signatures import attribute_of
@@ -44,7 +45,7 @@ class Source:
     lines: tuple[str, ...] = ()
     expression: str | None = None
     thing: Any = field(default=None, repr=False)
-    framework: str = "torch"  #: of its arrays, which an adapter makes of tensors
+    framework: Framework = FRAMEWORKS["torch"]  #: of its arrays, which an adapter makes of tensors
 
     def assign(self, variable: str) -> tuple[list[str], dict[str, Any]]:
         """(lines that assign the subject to a variable, objects by name that no line makes)."""
@@ -53,10 +54,14 @@ class Source:
             kind = type(self.thing).__name__
             lines = [f"# {variable} is the {kind} that was audited; it cannot be written as code"]
             expression, given = variable, {variable: self.thing}
-        if self.framework != "torch":
+        if not self.framework.is_torch:
             lines.append("from slopes.auditing.adapters import to_torch")
-            expression = f"to_torch({expression}, {self.framework!r})"
+            expression = self.adapted(expression)
         return [*lines, *([] if expression == variable else [f"{variable} = {expression}"])], given
+
+    def adapted(self, expression: str) -> str:
+        """Code of a function of tensors around an object, with the adapter that `assign` imports."""
+        return expression if self.framework.is_torch else f"to_torch({expression}, {self.framework.name!r})"
 
 
 def evaluate(option: str, text: str, scope: Mapping[str, Any]) -> Any:
@@ -87,8 +92,8 @@ def with_own_modules(function: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def source_of(thing: Any, spec: str | None = None) -> Source:
-    if isinstance(thing, Adapted):
-        return replace(source_of(thing.subject, spec), framework=thing.framework)
+    if (origin := origin_of(thing)) is not thing:
+        return replace(source_of(origin, spec), framework=thing.framework)
     called = "()" if isinstance(thing, type) else ""
     if spec is not None and not isinstance(thing, Card):
         return Source(spec, ("import slopes.loading",), f"slopes.loading.find({spec!r}){called}")

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 
 import slopes
-from slopes.auditing.adapters import Adapted
+from slopes.auditing.adapters import eager, origin_of, with_origin
 from slopes.auditing.evidence import Script, Unshown, attempt, locate, own_copy, seed_libraries
 from slopes.auditing.form import Arguments, Declared, Form
+from slopes.auditing.frameworks import Framework
 from slopes.auditing.growth import Budget, Growth
 from slopes.auditing.process_state import Printed, Setting, preserved
 from slopes.auditing.rebuilding import PLAIN, SET_AFTERWARDS, constructor_arguments, rebuilt
@@ -102,6 +103,15 @@ class Subject:
         return str(attribute_of(self.thing, "__name__", type(self.thing).__name__))
 
     @property
+    def framework(self) -> Framework:
+        return self.source.framework
+
+    @property
+    def origin(self) -> Any:
+        """The object as its author made it, without an adapter."""
+        return origin_of(self.thing)
+
+    @property
     def family(self) -> str:
         return "activation" if self.form.kind is None else "loss"
 
@@ -121,11 +131,25 @@ class Subject:
     def having(self, **changes: Any) -> Subject:
         return self.like(form=replace(self.form, **changes))
 
+    @property
+    def constructor_arguments(self) -> dict[str, Any]:
+        """Arguments that make its equal, by name; none if they are unknown."""
+        return constructor_arguments(self.origin) or {}
+
+    def rebuilt(self, **settings: Any) -> Any:
+        """Equal of the object with other constructor arguments; None if it cannot be made."""
+        made = rebuilt(self.origin, **settings)
+        return None if made is None else with_origin(self.thing, made)
+
+    def eager(self) -> Subject:
+        """Subject that runs its own code at each call."""
+        return self.like(thing=eager(self.thing))
+
     def tuned(self, **settings: Any) -> Subject:
         """Subject with other options: arguments of its constructor, else attributes; of a function, keywords."""
         thing, setup, doubt = self.thing, list(self.setup), self.doubt
         is_object = self.is_module or all(hasattr(thing, name) for name in settings)
-        if is_object and (twin := rebuilt(thing, **settings)) is not None:
+        if is_object and (twin := self.rebuilt(**settings)) is not None:
             thing = twin
             setup.append(f"{self.variable} = {self.rebuilt_code(**settings)}")
         elif is_object:
@@ -297,7 +321,7 @@ class Subject:
 
     def _reduced(self, reduction: str) -> Any:
         """Object with another reduction, made by its constructor, or else by setting its attribute."""
-        version = rebuilt(self.thing, reduction=reduction)
+        version = self.rebuilt(reduction=reduction)
         if version is None:
             version = own_copy(self.thing)
             version.reduction = reduction
@@ -428,10 +452,10 @@ class Subject:
 
     def rebuilt_code(self, **settings: Any) -> str:
         """Code that makes the object again by its constructor, with these arguments changed."""
-        thing, variable = self.thing, self.variable
-        if isinstance(thing, Adapted):
-            thing, variable = thing.subject, f"{variable}.subject"
-        arguments = (constructor_arguments(thing) or {}) | settings
+        thing, variable = self.origin, self.variable
+        if thing is not self.thing:
+            variable = f"{variable}.subject"
+        arguments = self.constructor_arguments | settings
         defaults = {name: p.default for name, p in inspect.signature(type(thing)).parameters.items()}
         given = []
         for name, value in arguments.items():
@@ -443,9 +467,7 @@ class Subject:
             elif value is not defaults[name]:
                 given.append(f"{name}={variable}.{name}")
         mode = "" if getattr(self.thing, "training", True) else ".eval()"
-        code = f"type({variable})({', '.join(given)})"
-        if isinstance(self.thing, Adapted):
-            return f"to_torch({code}, {self.thing.framework!r})"
+        code = self.source.adapted(f"type({variable})({', '.join(given)})")
         return f"{code}{mode}{self._moving(self.form.dtype)}"
 
     def _moving(self, dtype: torch.dtype) -> str:

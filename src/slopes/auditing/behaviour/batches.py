@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from slopes.auditing.form import Arguments
-from slopes.auditing.rebuilding import SET_AFTERWARDS, rebuilt
+from slopes.auditing.rebuilding import SET_AFTERWARDS
 from slopes.auditing.report import Finding, Skip
 from slopes.auditing.signatures import attribute_of
 from slopes.auditing.subject import Subject, SubjectError
@@ -88,7 +88,7 @@ def cut(options: Mapping[str, Any], part: slice) -> dict[str, Any]:
 
 def doubt_reductions(subject: Subject) -> Subject:
     """Subject whose findings are notes if its reduction can only be set on the finished object."""
-    is_set = subject.form.reduction == "attribute" and rebuilt(subject.thing, reduction="sum") is None
+    is_set = subject.form.reduction == "attribute" and subject.rebuilt(reduction="sum") is None
     return subject.like(doubt=SET_AFTERWARDS) if is_set else subject
 
 
@@ -96,6 +96,6 @@ def asking(subject: Subject, way: str, call: str) -> str:
     """Code of a call with another reduction."""
     if subject.form.reduction == "keyword":
         return f"{call[:-1]}, reduction={way!r})"
-    if rebuilt(subject.thing, reduction=way) is not None:
+    if subject.rebuilt(reduction=way) is not None:
         return subject.rebuilt_code(reduction=way) + call.removeprefix(subject.variable)
     return f"(setattr({subject.variable}, 'reduction', {way!r}) or {call})"

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slopes.auditing.adapters import Adapted
 from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script, seed_libraries
 from slopes.auditing.form import Arguments
@@ -118,8 +117,7 @@ def _in_both_shapes(
 @about("loss", "activation", unless=("inputs_written",), once=True)
 def purity(subject: Subject) -> Iterator[Finding]:
     """Check that a call has no side effects and can be repeated."""
-    if isinstance(subject.thing, Adapted):
-        subject = subject.like(thing=subject.thing.eager())  # compiled code has no side effects
+    subject = subject.eager()  # compiled code has no side effects
     for check in (_spoiled, _random, _changed_settings, _stateful, _by_mode):
         yield from check(subject)
 

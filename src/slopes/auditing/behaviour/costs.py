@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from slopes.auditing.adapters import Adapted, jit
+from slopes.auditing.adapters import jit
 from slopes.auditing.behaviour.differences import is_of_float32
 from slopes.auditing.evidence import attempt
 from slopes.auditing.form import Arguments
@@ -37,7 +37,7 @@ LAYOUTS: dict[str, tuple[int, Callable[[Tensor], Tensor], str]] = {
 }  # fmt: skip
 SHAPES = ((6, 4), (2, 3, 4, 4))  #: further shapes to try, if entries or rows are treated alike
 BIG = 4096  #: entries that make the memory of constants negligible
-KEPT = {"activation": 2.5, "loss": 8}  #: least memory to report, as a multiple of the first argument's
+KEPT = {"activation": 2.5, "loss": 16}  #: least memory to report, as a multiple of the first argument's
 READS = {Tensor.item, Tensor.tolist, Tensor.__float__, Tensor.__int__, Tensor.__index__}  #: give a Python number
 LENGTHS = (5, 7, 11)
 FULL = 1024  #: rows of a usual batch
@@ -46,9 +46,9 @@ FULL = 1024  #: rows of a usual batch
 @about("loss", "activation", unless=("purity",), slow=True)
 def layout_and_cost(subject: Subject) -> Iterator[Finding]:
     yield from _growth(subject)
-    if isinstance(subject.thing, Adapted):
+    if not subject.framework.is_torch:
         yield from _compiled_by_jax(subject)
-        raise Skip(f"memory layouts and torch.compile are of PyTorch, and it computes by {subject.thing.title}")
+        raise Skip(f"memory layouts and torch.compile are of PyTorch, and it computes by {subject.framework.title}")
     wrong = next(_layouts(subject), None)
     if wrong is not None:
         yield wrong

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.adapters import Adapted
 from slopes.auditing.evidence import Script, attempt
 from slopes.auditing.form import Arguments
 from slopes.auditing.report import Finding, Skip, about
@@ -114,8 +113,8 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
         yield from _numpy_dtypes(subject)
         return
     for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
-        if dtype is torch.float64 and isinstance(subject.thing, Adapted) and subject.form.dtype is torch.float32:
-            continue  # Keras computes in float32 on purpose
+        if dtype is torch.float64 and subject.framework.is_narrow:
+            continue
         arguments = subject.draw(dtype=dtype)
         short = _short(dtype)
         as_given = dtype is torch.float32 and not _is_double(subject)
@@ -134,6 +133,9 @@ def _dtypes(subject: Subject) -> Iterator[Finding]:
             continue
         if subject.family == "loss" and dtype.itemsize == 2 and came.dtype == torch.float32:
             continue  # a careful loss adds up in float32
+        if subject.family == "loss" and dtype is torch.float64 and came.dtype == torch.float32:
+            subject.facts.append("it computes in float32, also for float64")
+            continue
         small = subject.smallest(arguments, partial(_answers_in, subject, came.dtype))
         yield subject.script(small, f"{subject.call}.dtype", as_given=as_given).finding(
             f"{_effect(subject, dtype, came.dtype)}: it gives {_short(came.dtype)} for {short}",

@@ -106,9 +106,7 @@ def _premature(subject: Subject, arguments: Arguments) -> bool:
     return False
 
 
-def _finding(
-    subject: Subject, arguments: Arguments, wrong: str, message: str, repair: str, severity: str = "error"
-) -> Finding:
+def _finding(subject: Subject, arguments: Arguments, wrong: str, message: str, repair: str) -> Finding:
     small = subject.smallest(arguments, lambda given: _lost(subject, given) == wrong)
     if wrong.startswith("the value is finite"):
         script = subject.script(small, f"{subject.call}.sum().backward()", f"{subject.form.names[0]}.grad", grad=0)
@@ -116,7 +114,7 @@ def _finding(
     else:
         script, told = subject.script(small, subject.call), ("the value is {0}", "a finite value")
         repair = REPAIR_VALUE if repair == REPAIR_WHERE else repair
-    return script.finding(message, repair, severity, came=told[0], expected=told[1], shows=is_lost)
+    return script.finding(message, repair, came=told[0], expected=told[1], shows=is_lost)
 
 
 def _warned(subject: Subject) -> Iterator[Finding]:
@@ -155,22 +153,17 @@ def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
             message = f"training turns into NaN: {wrong.replace('the value is finite and ', '')} {case}"
             yield _finding(subject, arguments, wrong, message, REPAIR_EDGE)
             return
-    yield from _at_other_exponents(subject)
+    _try_other_exponents(subject)
     yield from _steep(subject)
 
 
-def _at_other_exponents(subject: Subject) -> Iterator[Finding]:
-    for other, line in _others(subject):
-        for arguments in _certain(other):
-            wrong = _lost(other, arguments)
-            if wrong:
-                yield _finding(
-                    other, arguments, wrong, f"training with {line} turns into NaN: {wrong}",
-                    "pow with an exponent below 1 has no finite slope at 0: hold its base above 0 by clamp(min=eps), "
-                    "compute it as exp(gamma * log p) from logsigmoid, or refuse such an exponent",
-                    severity="note",
-                )  # fmt: skip
-                return
+def _try_other_exponents(subject: Subject) -> None:
+    """Note as a fact that an exponent which a caller may choose gives NaN, where its own value is harmless."""
+    for other, setting in _others(subject):
+        wrong = next(filter(None, (_lost(other, arguments) for arguments in _certain(other))), "")
+        if wrong:
+            subject.facts.append(f"training with {setting} would turn into NaN: {wrong} at a sure answer")
+            return
 
 
 def _others(subject: Subject) -> Iterator[tuple[Subject, str]]:

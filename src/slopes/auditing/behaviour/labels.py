@@ -15,7 +15,6 @@ from slopes.auditing.behaviour.batches import asked, close, counts, doubt_reduct
 from slopes.auditing.behaviour.selection import selections
 from slopes.auditing.evidence import Script, is_lost
 from slopes.auditing.form import Arguments
-from slopes.auditing.rebuilding import rebuilt
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import SMOOTHING, attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
@@ -58,7 +57,7 @@ class Options:
         by_call = {name: x for (name, how), x in options.items() if how == "call"}
         if not when_made:
             return self.subject, by_call
-        made = rebuilt(self.subject.thing, **when_made)
+        made = self.subject.rebuilt(**when_made)
         if made is None:
             raise Skip(f"its constructor cannot be called again with another {next(iter(when_made))}")
         return self.subject.like(thing=made, notes={}), by_call
@@ -94,7 +93,7 @@ class Options:
         """The reduction as an argument of the constructor, if it is one."""
         if reduction is None or self.subject.form.reduction != "attribute":
             return {}
-        return {} if rebuilt(self.subject.thing, reduction=reduction) is None else {"reduction": reduction}
+        return {} if self.subject.rebuilt(reduction=reduction) is None else {"reduction": reduction}
 
     def _made_again(self, options: dict[tuple[str, str], Any], reduced: dict[str, str]) -> str:
         made = {name: x for (name, how), x in options.items() if how == "made"}

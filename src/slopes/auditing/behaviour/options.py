@@ -14,12 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.auditing.adapters import Adapted
 from slopes.auditing.behaviour.batches import several
 from slopes.auditing.behaviour.selection import keep_two_thirds, selections
 from slopes.auditing.evidence import Script
 from slopes.auditing.form import Arguments
-from slopes.auditing.rebuilding import constructor_arguments, is_handed_on, rebuilt
+from slopes.auditing.rebuilding import is_handed_on
 from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import EXTRAS, attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
@@ -79,9 +78,9 @@ def idle_options(subject: Subject) -> Iterator[Finding]:
 
 
 def _options(subject: Subject) -> Iterator[Option]:
-    thing = subject.thing.subject if isinstance(subject.thing, Adapted) else subject.thing
+    thing = subject.origin
     of_call = {name: default_of(thing, name) for name in subject.keywords}
-    for place, given in enumerate(((constructor_arguments(thing) or {}), of_call)):
+    for place, given in enumerate((subject.constructor_arguments, of_call)):
         for name, value in given.items():
             numeric = type(value) in (bool, int, float) and value == value
             numeric = numeric and (bool(place) or not is_handed_on(thing, name))
@@ -150,7 +149,7 @@ def _contexts(subject: Subject, option: Option, options: list[Option]) -> Iterat
     for other in options:
         if (other.name, other.of_call) != (option.name, option.of_call):
             yield from ({(other.name, other.of_call): value} for value in other.others[:4])
-    words = [((name, False), value) for name, value in (constructor_arguments(subject.thing) or {}).items()]
+    words = [((name, False), value) for name, value in subject.constructor_arguments.items()]
     words += [((name, True), default_of(subject.thing, name)) for name in subject.keywords]
     classes = subject.form.classes
     for place, value in words:
@@ -205,7 +204,7 @@ def _outcome(subject: Subject, context: Context, batches: list[Arguments], named
 
 
 def _with(subject: Subject, settings: Mapping[str, Any]) -> Subject | None:
-    thing = rebuilt(subject.thing, **settings)
+    thing = subject.rebuilt(**settings)
     return None if thing is None else subject.like(thing=thing, notes={}, oddities={})
 
 

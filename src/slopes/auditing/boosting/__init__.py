@@ -14,9 +14,9 @@ import numpy as np
 from slopes.auditing.boosting.checks import CHECKS, Trial
 from slopes.auditing.boosting.derivatives import trial_batches
 from slopes.auditing.boosting.objective import Objective, adapted
+from slopes.auditing.boosting_frameworks import BOOSTING
 from slopes.auditing.discovery import make_instance, subject_of
 from slopes.auditing.form import Declared
-from slopes.auditing.frameworks import FRAMEWORKS
 from slopes.auditing.report import Finding, Report, run
 from slopes.auditing.signatures import attribute_of
 from slopes.auditing.source import source_of
@@ -32,7 +32,7 @@ def examine_objective(
     name in the catalogue. A sigmoid or softmax precedes a loss of probabilities, an exponential a loss of positive
     predictions. Without `against`, the Hessian is compared with the gradient only.
     """
-    framework = FRAMEWORKS[declared["kind"]]
+    framework = BOOSTING[declared["kind"]]
     thing = make_instance(given, spec) if isinstance(given, type) else given
     methods = framework.methods
     if not (any(attribute_of(thing, method) is not None for method in methods) if methods else callable(thing)):

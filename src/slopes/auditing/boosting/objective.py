@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from slopes.auditing.boosting.derivatives import Batch, Derivatives, Numbers
+from slopes.auditing.boosting_frameworks import BoostingFramework
 from slopes.auditing.evidence import Script, attempt, locate
-from slopes.auditing.frameworks import Framework
 from slopes.auditing.report import Finding
 from slopes.auditing.signatures import arguments_of, attribute_of
 from slopes.auditing.source import Source
@@ -67,7 +67,7 @@ class Objective:
     """Objective with a uniform call for the derivatives of the minimised function."""
 
     thing: Any
-    framework: Framework
+    framework: BoostingFramework
     source: Source
     interface: Interface
 
@@ -158,7 +158,7 @@ def _is_pair(result: Any) -> bool:
 
 
 def adapted(
-    thing: Any, framework: Framework, source: Source, batches: Sequence[Batch]
+    thing: Any, framework: BoostingFramework, source: Source, batches: Sequence[Batch]
 ) -> tuple[Objective, Batch, BaseException | None]:
     """(the objective in the first call that gives derivatives, the batch, None), or a failing call and its error."""
     native = [NATIVE, DATA_FIRST]
