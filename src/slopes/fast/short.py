@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from slopes.readings.plain import HALF
 from slopes.readings.tails import is_single
 
 Tensor = torch.Tensor
@@ -63,6 +64,8 @@ def own_function(name: str, settings: dict[str, Any], dtype: torch.dtype) -> tup
     fits = dtype is torch.float32 or name in (STRAIGHT if dtype is torch.float64 else STRAIGHT_IN_HALF)
     if name not in OWN or not fits:
         return None
+    if dtype in HALF and not all(torch.tensor(number, dtype=dtype).item() == number for number in settings.values()):
+        return None
     function = OWN[name](**settings)
     return function and (function, MAPPED if name in STRAIGHT else 2**16)
 
@@ -96,8 +99,9 @@ OWN: dict[str, Callable[..., Value | None]] = {
     "log_sigmoid": lambda: functional.logsigmoid,
 }
 """By the card's name: a function of its parameters for PyTorch's function, or None."""
-STRAIGHT_IN_HALF = ("relu", "relu6")  # they round nothing in half types
-STRAIGHT = (*STRAIGHT_IN_HALF, "leaky_relu", "threshold", "hard_tanh", "softshrink", "hardshrink")
+# in half types they round once at most, where the format holds their parameters
+STRAIGHT_IN_HALF = ("relu", "relu6", "threshold", "hard_tanh", "softshrink", "hardshrink")
+STRAIGHT = (*STRAIGHT_IN_HALF, "leaky_relu")
 
 
 # ------------------------------------------------------------------------------------------- pieces
