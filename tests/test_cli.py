@@ -314,8 +314,9 @@ def test_a_mistaken_claim_says_what_is_wrong(claim, message):
     complains(message, "prove", "relu", "--claim", claim)
 
 
-def test_prove_says_why_a_body_cannot_be_computed(folder):
+def test_prove_refuses_claims_that_no_rules_prove_and_bodies_that_fail(folder):
     pytest.importorskip("flint")
+    complains("slopes.prove: no claim 'lipschitz' of nll", "prove", "nll", "--claim", "lipschitz=1")
     complains("broken: nothing can be proved of its body: NameError: name 'undefined'", "prove", "mine.py:broken")
 
 
