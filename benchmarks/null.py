@@ -1,11 +1,12 @@
 """How often the statistics of a study find a difference between a function and itself, and how often a real one.
 
-Run ``python benchmarks/null.py``: it prints the tables of docs/compare/statistics.md in about half an hour. The tests
-run the same on fewer studies.
+Run ``python benchmarks/null.py``: it prints the tables of docs/compare/statistics.md in about half an hour, or some of
+them, as in ``python benchmarks/null.py family power``. The tests run the same on fewer studies.
 """
 
 from __future__ import annotations
 
+import argparse
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -49,6 +50,12 @@ def one_rate(law: Callable[..., Any]) -> Draw:
 def shares(generator: np.random.Generator, size: tuple[int, ...]) -> Any:
     """Accuracies: near 1, skewed, and in steps of a test sample, so that many are equal."""
     return generator.binomial(SAMPLES, generator.beta(60, 2, size)) / SAMPLES
+
+
+def collapsing(generator: np.random.Generator, size: tuple[int, ...]) -> Any:
+    """Accuracies of 95 %, but that one run in ten collapses to anything below 70 %."""
+    good, bad = 0.95 + 0.01 * generator.normal(size=size), generator.uniform(0.1, 0.7, size)
+    return np.where(generator.random(size) < 0.1, bad, good)
 
 
 def paired(generator: np.random.Generator, count: int, seeds: int) -> list[Series]:
@@ -103,6 +110,7 @@ LAWS: dict[str, Draw] = {
     "normal": one_rate(lambda generator, size: generator.normal(size=size)),
     "exponential": one_rate(lambda generator, size: generator.exponential(size=size)),
     "accuracies near 1, k/600": one_rate(shares),
+    "one run in ten collapses": one_rate(collapsing),
     "accuracies, three rates, seeds matter": paired,
     "three rates that validation cannot tell apart": trap,
     "such rates, in a grid that is extended": extending,
@@ -125,7 +133,7 @@ def students(a: Series, b: Series, higher_validation: bool = True) -> float:
 
 
 def together(series: Sequence[Series], baseline: Series) -> Any:
-    """Return p values as a study has them: corrected by the largest difference in each exchange."""
+    """Return p values as a study has them: corrected by the clearest difference in each exchange."""
     return step_down(exchanged_together(series, baseline, True))
 
 
@@ -177,7 +185,7 @@ def false_verdicts(
 def power(
     draw: Draw, studies: int, shifts: Sequence[float], *, comparisons: Sequence[int], seeds: int
 ) -> dict[tuple[float, int], tuple[float, float]]:
-    """Return the shares of studies that find the only difference, by the largest of each exchange and by Holm.
+    """Return the shares of studies that find the only difference, by the clearest of each exchange and by Holm.
 
     They are by the size of the difference and the number of comparisons.
     """
@@ -199,36 +207,61 @@ def _row(name: str, shares: Sequence[float], digits: int = 1) -> None:
     print(f"| {name} |", " | ".join(f"{100 * share:.{digits}f} %" for share in shares), "|", flush=True)
 
 
-def main() -> None:
-    """Print the tables."""
-    studies = 4000
+def print_one() -> None:
+    """One comparison of a function with itself."""
     print("| | exchanges | signs at chosen rates | t-test |\n|---|---|---|---|")
     for name, draw in LAWS.items():
         tests = [one_by_one(test) for test in (chance, at_chosen_rates, students)]
-        _row(name, [false_verdicts(draw, studies, test=test) / studies for test in tests])
-    studies = 2000
-    print("\n| 17 comparisons | largest of each exchange | Holm | uncorrected |\n|---|---|---|---|")
+        _row(name, [false_verdicts(draw, 4000, test=test) / 4000 for test in tests])
+
+
+def print_family() -> None:
+    """Seventeen of them."""
+    print("| 17 comparisons | clearest of each exchange | Holm | uncorrected |\n|---|---|---|---|")
     for name, draw in LAWS.items():
-        tests = [together, one_by_one(), one_by_one(adjust=np.asarray)]
-        _row(name, [false_verdicts(draw, studies, comparisons=17, test=test) / studies for test in tests])
-    studies = 1000
-    print("\n| 10, 20 and 40 seeds | one comparison | 17 comparisons |\n|---|---|---|")
+        tests = {together: 1000, one_by_one(): 2000, one_by_one(adjust=np.asarray): 2000}
+        _row(name, [false_verdicts(draw, n, comparisons=17, test=test) / n for test, n in tests.items()])
+
+
+def print_looks() -> None:
+    """Seeds that are added."""
+    print("| 10, 20 and 40 seeds | one comparison | 17 comparisons |\n|---|---|---|")
     for name, draw in LAWS.items():
-        counts = [false_verdicts(draw, studies, comparisons=count, seeds=40, test=by_looks) for count in (1, 17)]
-        _row(name, [count / studies for count in counts])
-    print("\n| 17 differences of the margin | called equal | uncorrected |\n|---|---|---|")
+        counts = [false_verdicts(draw, 1000, comparisons=count, seeds=40, test=by_looks) for count in (1, 17)]
+        _row(name, [count / 1000 for count in counts])
+
+
+def print_equal() -> None:
+    """Differences of the margin, called equal."""
+    print("| 17 differences of the margin | called equal | uncorrected |\n|---|---|---|")
     for name, margin in (("real runs, accuracy", 0.005), ("real runs, log loss", 0.02)):
         tests = [
             equal(margin),
             one_by_one(lambda one, base, up, m=margin: equivalence(one, base, up, m), adjust=np.asarray),
         ]
         _row(name, [false_verdicts(LAWS[name], 500, comparisons=17, test=t, shift=margin) / 500 for t in tests])
-    print("\n| points | seeds | 5 comparisons | with Holm | 17 comparisons | with Holm |\n|---|---|---|---|---|---|")
+
+
+def print_power() -> None:
+    """One true difference among others without any."""
+    print("| points | seeds | 5 comparisons | with Holm | 17 comparisons | with Holm |\n|---|---|---|---|---|---|")
     points = (0.5, 1, 2, 5)
     for seeds in (10, 20):
-        found = power(recorded("right"), 1000, [each / 100 for each in points], comparisons=(5, 17), seeds=seeds)
+        found = power(recorded("right"), 300, [each / 100 for each in points], comparisons=(5, 17), seeds=seeds)
         for each in points:
             _row(f"{each} | {seeds}", [*found[each / 100, 5], *found[each / 100, 17]], digits=0)
+
+
+TABLES = {"one": print_one, "family": print_family, "looks": print_looks, "equal": print_equal, "power": print_power}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)} (default: all)")
+    for name in parser.parse_args().tables or TABLES:
+        TABLES[name]()
+        print()
 
 
 if __name__ == "__main__":

@@ -239,21 +239,22 @@ def test_a_series_with_fewer_seeds_than_can_show_anything():
 def corrected_by_hand(series, baseline):
     """The step-down correction from its definition, one exchange at a time, at one learning rate."""
     differences = [one.test[0] - baseline.test[0] for one in series]
-    scale = [np.sqrt(np.mean(d**2)) for d in differences]
-    seen = [abs(d.mean()) / s for d, s in zip(differences, scale, strict=True)]
-    order, p = sorted(range(len(series)), key=lambda i: -seen[i]), {}
+    signs = list(itertools.product([1, -1], repeat=len(differences[0])))
+    sizes = [[round(abs((d * sign).mean()), 9) for sign in signs] for d in differences]
+    units = [np.sqrt(np.mean(np.square(each))) for each in sizes]
+    clear = [  # few as large ones, and then the size in units
+        [(-sum(other >= size for other in each), size / unit) for size in each]
+        for each, unit in zip(sizes, units, strict=True)
+    ]
+    order, p = sorted(range(len(series)), key=lambda i: clear[i][0], reverse=True), {}
     for place, i in enumerate(order):
-        count = 0
-        signs = list(itertools.product([1, -1], repeat=len(differences[0])))
-        for sign in signs:
-            largest = max(abs((differences[j] * sign).mean()) / scale[j] for j in order[place:])
-            count += largest >= seen[i] - 1e-9
+        count = sum(max(clear[j][n] for j in order[place:]) >= clear[i][0] for n in range(len(signs)))
         p[i] = max(count / len(signs), p[order[place - 1]] if place else 0)
     return [p[i] for i in range(len(series))]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_correction_is_by_the_largest_difference_in_each_exchange(seed):
+def test_the_correction_is_by_the_clearest_difference_in_each_exchange(seed):
     baseline = drawn(7, seed=seed)
     series = [
         drawn(7, shift=shift, scale=scale, seed=10 * seed + i)
@@ -264,7 +265,24 @@ def test_the_correction_is_by_the_largest_difference_in_each_exchange(seed):
     assert max(found) > min(found)
 
 
+def test_a_pair_that_is_worse_at_all_ten_seeds_is_shown_among_seventeen():
+    """Though one seed has most of the difference, so that its mean is within chance of others in units."""
+    baseline, *others = (one_rate(*draw) for draw in np.random.default_rng(0).normal(size=(17, 10)))
+    worse = one_rate(*(baseline.test[0] - [8.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.2, 0.2, 0.1, 0.1]))
+    found = verdicts([worse, *others], baseline, higher=True, margin=0)[0]
+    assert found.raw == 2 / 2**10
+    assert found.verdict == "worse"
+
+
 # The margin, and words
+
+
+@pytest.mark.parametrize("margin", [0, 0.0])
+def test_without_a_margin_nothing_that_differs_is_equal(margin):
+    for seed in range(5):
+        found = verdict_of(drawn(8, seed=seed), drawn(8, seed=seed + 50), margin=margin)
+        assert found.p_equal > 0.5
+        assert found.verdict != "equal"
 
 
 CLOSE = np.array([0.1, -0.1, 0.2, -0.2, 0.1, 0.0, -0.1, 0.05])  #: around nothing

@@ -260,19 +260,28 @@ def exchanged_together(series: Sequence[Series], baseline: Series, higher_valida
 
 
 def step_down(differences: Array) -> Array:
-    """P values (series,) corrected for all series by their largest difference in each exchange.
+    """P values (series,) corrected for all series by the clearest difference in each exchange.
 
-    `differences` are (series, exchange), in units of their root mean square over all exchanges. The step-down procedure
-    of Westfall and Young (1993): a series is compared with the largest of those that are not clearer than itself.
+    `differences` are (series, exchange). One is the clearer, the fewer exchanges of its series give as large a one; of
+    equally clear ones the larger counts, in units of the root mean square. The step-down min-P procedure of Westfall
+    and Young (1993): a series is compared with the clearest of those that are not clearer than itself.
     """
-    scale = np.sqrt((differences**2).mean(1, keepdims=True))
-    sizes = np.abs(differences) / np.where(scale > 0, scale, 1)
-    order = np.argsort(-sizes[:, 0], kind="stable")
-    largest = np.maximum.accumulate(sizes[order][::-1])[::-1]
-    p = (largest >= sizes[order, :1] * (1 - ROUNDING)).mean(1)
+    clearness = np.array([_clearness(each) for each in differences])
+    order = np.argsort(-clearness[:, 0], kind="stable")
+    clearest = np.maximum.accumulate(clearness[order][::-1])[::-1]
+    p = (clearest >= clearness[order, :1] * (1 - ROUNDING)).mean(1)
     adjusted = np.empty(len(order))
     adjusted[order] = np.maximum.accumulate(p)
     return adjusted
+
+
+def _clearness(differences: Array) -> Array:
+    """Number of exchanges (exchange,) with a smaller difference, and less than 1 for its size."""
+    sizes = np.abs(differences)
+    rounded = sizes * (1 - ROUNDING)
+    unit = math.sqrt(float((sizes**2).mean())) or 1.0
+    smaller: Array = np.searchsorted(np.sort(sizes), rounded) + rounded / (unit + rounded)
+    return smaller
 
 
 def equivalence(a: Series, b: Series, higher_validation: bool, margin: float) -> float:
@@ -280,9 +289,9 @@ def equivalence(a: Series, b: Series, higher_validation: bool, margin: float) ->
     if not a.test.shape[1]:
         return 1.0
     signs, p = exchanges(a.test.shape[1]), []
-    for shift in (margin, -margin):
-        moved = exchanged_differences(Series(a.validation, a.test - shift), b, higher_validation, signs)
-        both = np.concatenate([moved, -moved]) * math.copysign(1, shift)  # `signs` hold half of the exchanges
+    for side in (1, -1):
+        moved = exchanged_differences(Series(a.validation, a.test - side * margin), b, higher_validation, signs)
+        both = side * np.concatenate([moved, -moved])  # `signs` hold half of the exchanges
         p.append(float((both <= both[0] + ROUNDING * abs(both[0])).mean()))
     return max(p)
 
