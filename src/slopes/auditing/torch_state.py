@@ -29,7 +29,7 @@ SETTINGS = (
         "tensors and layers that are made later have another dtype", "error",
     ),
     Setting(
-        "the default device of torch", "torch.get_default_device()", _write_device,
+        "the default device of torch", "torch.empty(0).device", _write_device,
         "tensors and layers that are made later are on another device", "error",
     ),
     Setting(
@@ -86,7 +86,7 @@ def undisturbed() -> Iterator[None]:
     In the block torch computes on one thread of the processor with gradients, warnings are ignored, and the subject's
     prints and questions reach nobody.
     """
-    is_elsewhere = torch.get_default_device().type != "cpu"
+    is_elsewhere = torch.empty(0).device.type != "cpu"  # `get_default_device` of PyTorch 2.8 fails where it is None
     with (
         preserved(SETTINGS),
         _preserved_random(),
