@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 import slopes
 import slopes.nn as snn
@@ -27,7 +26,7 @@ from slopes.kernels.entries import EntryKernel
 from slopes.kernels.gates import GateKernel, prepare_gate
 from slopes.kernels.rows import RowKernel, row_kernel
 from speed import take_turns
-from works import MIDDLE, MODULES, SECTIONS, normal, step
+from works import MIDDLE, MODULES, SECTIONS, last_layer, normal, step
 
 LOOPS = (
     "exponential", "sigmoid", "silu", "tanh", "elu", "selu", "celu", "softplus", "log_sigmoid", "squareplus",
@@ -204,21 +203,7 @@ def show_training() -> None:
     }
     listed = ", ".join(f"{name} {min(times) * 1e6:.0f} us" for name, times in take_turns(parts, 2.0).items())
     print(f"    the perceptron's loss, and each relu: {listed}", flush=True)
-    count, width, words = 1024, 256, 32000
-    x, weight, incoming = normal(count, width), normal(words, width, scale=1 / 16), normal(count, words)
-    labels = torch.arange(count) * 37 % words
-    leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
-
-    def train(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
-        loss(*leaves).backward()  # type: ignore[no-untyped-call]
-        leaves[0].grad = leaves[1].grad = None
-
-    contenders: dict[str, Callable[[], object]] = {
-        "slopes": lambda: train(lambda a, w: slopes.linear_loss(a, w, labels, loss=slopes.cross_entropy)),
-        "three products": lambda: (x @ weight.T, incoming @ weight, incoming.T @ x),
-        "torch": lambda: train(lambda a, w: F.cross_entropy(F.linear(a, w), labels)),
-    }
-    rounds = take_turns(contenders, 10.0)
+    rounds = take_turns(last_layer(1024, 256, 32000), 10.0)
     listed = ", ".join(f"{name} {min(times) * 1e3:.0f} ms" for name, times in rounds.items())
     print(f"    the language model's last layer and loss: {listed}")
 

@@ -198,7 +198,7 @@ def main() -> None:
         "--seconds", type=float, default=1.0, help="how long each work is measured; 0 for its memory alone"
     )
     parser.add_argument(
-        "--threads", type=int, nargs="+", help="numbers of threads; one, and for some sections two as well"
+        "--threads", type=int, action="append", help="a number of threads; 1, and for some sections 2 as well"
     )
     parser.add_argument("--print", action="store_true", help="print the rows, and leave file and page alone")
     parser.add_argument("--tables", action="store_true", help="measure nothing, and make the tables of the file")
@@ -239,7 +239,7 @@ def run_sections(options: argparse.Namespace, rows: list[Row]) -> list[Row]:
             f"--seconds={options.seconds}",
             f"--only={options.only}",
         ]
-        command += ["--threads", *map(str, counts)]
+        command += [f"--threads={count}" for count in counts]
         environment = os.environ | {"OMP_NUM_THREADS": str(max(counts))}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
             for row in csv.DictReader(process.stdout or ()):

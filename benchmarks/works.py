@@ -298,12 +298,8 @@ def rows() -> Iterator[Work]:
             yield Work(name, f"{count} x {classes}", contenders, 4 * z.numel())
 
 
-def linear() -> Iterator[Work]:
-    """Forward and backward of the last linear layer and its loss, beside the three products of matrices in it.
-
-    Memory is in sizes of the gradients.
-    """
-    count, width, classes = 4096, 256, 32000
+def last_layer(count: int, width: int, classes: int) -> Contenders:
+    """Forward and backward of the last linear layer and its loss, beside the three products of matrices in it."""
     # of another seed: weights that are the features' own numbers would make each row sure of its class
     weight = normal(classes, width, scale=1 / 16, seed=1)
     x, y = normal(count, width), torch.arange(count) * 37 % classes
@@ -321,13 +317,19 @@ def linear() -> Iterator[Work]:
     def products() -> None:
         _ = x @ weight.T, incoming @ weight, incoming.T @ x
 
-    contenders: Contenders = {
+    return {
         "slopes": train(lambda a, w: slopes.linear_loss(a, w, y, loss=slopes.cross_entropy)),
         "slopes, a user's own": train(lambda a, w: slopes.linear_loss(a, w, y, loss=brier)),
         "three products": products,
         "torch": train(lambda a, w: F.cross_entropy(F.linear(a, w), y)),
     }
-    yield Work("cross-entropy", f"{count} x {width} x {classes}", contenders, 4 * (x.numel() + weight.numel()))
+
+
+def linear() -> Iterator[Work]:
+    """The last linear layer of 32000 classes; memory is in sizes of the gradients."""
+    count, width, classes = 4096, 256, 32000
+    contenders = last_layer(count, width, classes)
+    yield Work("cross-entropy", f"{count} x {width} x {classes}", contenders, 4 * (count + classes) * width)
 
 
 def _train(network: nn.Module, loss: Callable[[nn.Module], Tensor]) -> Callable[[], None]:
