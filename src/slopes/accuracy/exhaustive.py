@@ -38,7 +38,7 @@ SMALL = 2**11  #: numbers of an array or tensor that no kernel takes
 READINGS = ("kernel", "torch kernel", "NumPy", "torch", "PyTorch")
 RESULTS = ("value", "slope")
 THRESHOLDS = (0.500001, 1.000001, 2.000001)  #: units in the last place; a tie is right on either side
-CHECKED = 2**10  #: random numbers to which Arb holds the float64 kernel
+CHECKED = 2**10  #: random numbers at which Arb checks the float64 kernel
 MARGIN = 16.0
 DIGITS = 25
 

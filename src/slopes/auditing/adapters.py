@@ -107,7 +107,7 @@ class Adapted:
         return _differentiable(program, list(tensors.values()))
 
     def _widened(self, tensors: Iterable[Tensor]) -> dict[str, Any]:
-        """Attributes with which an object of Keras computes in float64, if a tensor is: by default it casts."""
+        """Attributes that make an object of Keras compute in float64 if a tensor is float64; by default it casts."""
         if all(x.dtype != torch.float64 for x in tensors):
             return {}
         if is_keras(self.subject, "Loss"):
@@ -364,7 +364,7 @@ def _to_numpy(x: Tensor) -> Any:
 
 
 def _from_numpy(x: Any) -> Tensor:
-    """Tensor with a memory of its own; NumPy's bfloat16 is that of the package ml_dtypes."""
+    """Tensor with a memory of its own; NumPy's bfloat16 comes from the package ml_dtypes."""
     if x.dtype.name == "bfloat16":
         return torch.from_numpy(x.astype(np.float32)).bfloat16()
     return torch.from_numpy(np.array(x))

@@ -37,7 +37,7 @@ def seed_libraries(seed: int) -> None:
 
 
 def _loaded_settings() -> Sequence[Setting]:
-    """Give the settings of Python and NumPy, and of torch where it is loaded: cards are audited without it, too."""
+    """Return the settings of Python and NumPy, and of torch where it is loaded: checks of cards run without it, too."""
     if "torch" not in sys.modules:
         return PROCESS_SETTINGS
     from slopes.auditing.torch_state import SETTINGS

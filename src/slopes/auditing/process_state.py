@@ -1,4 +1,4 @@
-"""Settings that all code of a process shares: those of Python and NumPy."""
+"""Settings of Python and NumPy, which all code of a process shares."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def has_roles(names: list[str]) -> bool:
 
 
 def has_both_roles(names: list[str]) -> bool:
-    """Whether the names are those of a prediction and of a target, in any order."""
+    """Whether one of the names means a prediction and the other a target."""
     return {role_of(name) for name in names[:2]} == {"prediction", "target"}
 
 

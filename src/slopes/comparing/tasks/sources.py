@@ -278,7 +278,7 @@ def _stacked(samples: list[Any], where: str) -> Tensor | Ragged:
 
 
 def _tensor(sample: NDArray[Any] | Tensor) -> Tensor:
-    """Whole numbers of NumPy become floats, as only those of torch are tokens."""
+    """Convert integers of NumPy to floats, as only integers of torch are tokens."""
     if isinstance(sample, Tensor):
         return sample
     return torch.from_numpy(sample if sample.dtype != np.int64 else sample.astype(np.float64))
