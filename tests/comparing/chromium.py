@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
@@ -115,8 +114,9 @@ class Browser:
         """Return the screen as an array of (height, width, 3)."""
         from PIL import Image
 
-        shot = self.tell("Page.captureScreenshot")["data"]
-        return np.asarray(Image.open(BytesIO(base64.b64decode(shot))).convert("RGB"))
+        # by the driver, which tries again where Chromium, on a busy machine, still holds the page before to be the active one
+        shot = self.driver.get_screenshot_as_png()
+        return np.asarray(Image.open(BytesIO(shot)).convert("RGB"))
 
     def requests(self) -> list[str]:
         """Return the addresses that the page asked for."""
