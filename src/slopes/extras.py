@@ -8,6 +8,7 @@ EXTRAS = {
     "torch": ("torch",),
     "audit": ("flint", "mpmath", "sympy"),
     "fast": ("numba",),
+    "cuda": ("triton",),
     "lab": ("click", "rich", "jinja2", "matplotlib", "PIL", "sklearn"),
     "data": ("mlxtend", "statsmodels", "pyarrow"),
     "cluster": ("distributed",),

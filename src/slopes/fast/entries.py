@@ -19,6 +19,7 @@ from slopes.fast.short import (
     FORMS,
     LOSSES,
     SMALL,
+    STRAIGHT,
     Value,
     glu,
     nll_of_labels,
@@ -78,7 +79,7 @@ def run_activation(card: Any, x: Tensor, parameters: tuple[tuple[str, Any], ...]
     if not is_plain(x, ALL_DTYPES, True):
         return None
     size = x.numel()
-    key = (x.dtype, x.is_cpu, size.bit_length() if size >= LARGE else 0, parameters)
+    key = (x.dtype, x.is_cpu or x.device, size.bit_length() if size >= LARGE else 0, parameters)
     function: PlainFunction | None = card.cache.get(key)
     if function is None:
         if key in card.cache:
@@ -151,6 +152,11 @@ def _make_function(card: Any, parameters: dict[str, Any], x: Tensor) -> PlainFun
     function = PlainFunction(body, slope if x.dtype in DTYPES else lambda x: slope(x.float()), x.dtype)
     if x.is_cpu and _is_ours(card):
         return _make_ours(function, card, parameters, settings, x)
+    if _is_ours(card) and card.body.__name__ in STRAIGHT:
+        own = own_function(card.body.__name__, settings, x.dtype)
+        if own is not None:
+            function.own = own[0]
+            return function
     compiled = _compile(card, parameters, x)
     return _by_kernel(function, compiled, x) if compiled is not None or x.dtype in DTYPES else None
 
@@ -196,10 +202,20 @@ def _is_ours(card: Any) -> bool:
 
 def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
     from slopes.kernels.programs import are_worthwhile
+
+    size = x.numel()
+    if size < LARGE:
+        return None
+    if x.is_cuda:
+        from slopes.kernels.tensors import gpu
+
+        return gpu.find(card, parameters, x) if _is_ours(card) or size >= LARGE_FOR_A_USER_ON_A_GPU else None
     from slopes.kernels.tensors import activations
 
-    size = x.numel() if x.is_cpu else 0
-    return activations.find(card, parameters, x.dtype) if size >= LARGE and are_worthwhile(card, size) else None
+    return activations.find(card, parameters, x.dtype) if are_worthwhile(card, size) else None
+
+
+LARGE_FOR_A_USER_ON_A_GPU = 2**22  #: fewer entries do not repay the trace at each call
 
 
 EXACT = 2**24  #: float32 holds every integer up to this

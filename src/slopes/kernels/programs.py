@@ -10,6 +10,7 @@ from slopes.kernels.compiling import is_available
 from slopes.kernels.printing.entries import print_kernel
 from slopes.kernels.printing.rows import print_row_kernel
 from slopes.kernels.printing.special_entries import split_special_entries
+from slopes.kernels.printing.triton import print_triton_kernel
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
 
@@ -111,19 +112,27 @@ def derivatives(card: Card) -> tuple[str, ...]:
     return "slope", "vjp"
 
 
-def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False) -> str:
-    """Source of a card's kernel; arguments as in `program`."""
+def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False, language: str = "numba") -> str:
+    """Source of a card's kernel; arguments as in `program`.
+
+    In the language "triton" an element-wise card has a kernel for GPUs, whose dtype may also be "float16" or
+    "bfloat16".
+    """
     require_card("kernels.source", card)
+    if language not in ("numba", "triton"):
+        raise ValueError(f"kernels.source: language must be 'numba' or 'triton', got {language!r}")
     if has_rows(card):
+        if language == "triton":
+            raise TraceError(f"{card.name} is computed by rows, for which GPUs have no kernel")
         recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic_of(card, outputs, dtype), labels=labels)
         return print_program(recorded, card.name, True)
     if labels:
         raise TypeError(f"{card.name}: takes no labels")
-    return source_and_numbers(card, outputs, dtype, {})[0]
+    return source_and_numbers(card, outputs, dtype, {}, language)[0]
 
 
 def source_and_numbers(
-    card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any]
+    card: Card, outputs: tuple[str, ...], dtype: str, parameters: Mapping[str, Any], language: str = "numba"
 ) -> tuple[str, tuple[float, ...]]:
     """(source of an element-wise card's kernel, numbers that it takes after the arguments).
 
@@ -137,12 +146,12 @@ def source_and_numbers(
     changed = {name: value for name, value in settings.items() if value != defaults[name]}
     write, root = _write_once if is_ours(card) else _write, card._root
     if not any(name in numbers for name in changed):
-        return write(root, outputs, dtype, tuple(changed.items()), ()), ()
+        return write(root, outputs, dtype, tuple(changed.items()), (), language), ()
     try:
         bound = tuple((name, value) for name, value in changed.items() if name in choices)
-        return write(root, outputs, dtype, bound, tuple(numbers)), tuple(map(float, numbers.values()))
+        return write(root, outputs, dtype, bound, tuple(numbers), language), tuple(map(float, numbers.values()))
     except TraceError:  # the body branches on a parameter
-        return write(root, outputs, dtype, tuple(changed.items()), ()), ()
+        return write(root, outputs, dtype, tuple(changed.items()), (), language), ()
 
 
 def is_number(value: Any) -> bool:
@@ -150,14 +159,21 @@ def is_number(value: Any) -> bool:
 
 
 def _write(
-    card: Card, outputs: tuple[str, ...], dtype: str, bound: tuple[tuple[str, Any], ...], inputs: tuple[str, ...]
-) -> str:
+    card: Card, outputs: tuple[str, ...], dtype: str, bound: tuple[tuple[str, Any], ...], inputs: tuple[str, ...],
+    language: str,
+) -> str:  # fmt: skip
     card = card.with_(**dict(bound))
-    arithmetic = "float64" if inputs else arithmetic_of(card, outputs, dtype)
+    if dtype in HALF:  # a half type rounds the errors of float32 away
+        dtype, arithmetic = "float32", "float64" if card._root.name in WIDE["value"] else "float32"
+    else:
+        arithmetic = "float64" if inputs else arithmetic_of(card, outputs, dtype)
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, inputs=inputs)
+    if language == "triton":
+        return print_triton_kernel(recorded, card.name, inputs)
     return print_program(recorded, card.name, False, inputs)
 
 
+HALF = ("float16", "bfloat16")
 _write_once = lru_cache(maxsize=1024)(_write)
 
 

@@ -148,9 +148,12 @@ def sigmoid(x, times=None, low=None):
     if times is None:
         if low is None:
             return sigmoid_by(x, ONE(x))
-        times = ONE(x)
-    else:
-        times = where(x < ENDED(x), ZERO(x), times)
+        return sigmoid_of_sum(x, low, ONE(x))
+    return sigmoid_of_sum(x, low, where(x < ENDED(x), ZERO(x), times))
+
+
+@inlined
+def sigmoid_of_sum(x, low, times):
     whole, _, scale, rest = divisor_of_sigmoid(x, low)
     return times / whole * scale * rest
 

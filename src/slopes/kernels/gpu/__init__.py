@@ -1,0 +1,1 @@
+"""Run kernels on a GPU, by Triton."""

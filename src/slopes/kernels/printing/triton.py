@@ -1,0 +1,119 @@
+"""Print a program as a Triton kernel: a block of entries with a variable per line.
+
+Triton infers from the pointers which dtype a kernel reads and writes: half types are computed in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slopes.kernels.printing.entries import list_inputs
+from slopes.kernels.printing.triton_forms import MACHINE, list_needed, print_functions, spell
+from slopes.readings.program import Line, Program
+from slopes.readings.trace import TraceError
+
+BLOCK = 2**10  #: entries of a block
+
+OPERATORS = {
+    "add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "less": "{} < {}", "less_equal": "{} <= {}",
+    "equal": "{} == {}", "not_equal": "{} != {}", "and": "{} & {}", "or": "{} | {}",
+}  # fmt: skip
+CALLS = {
+    "divide": "divided({}, {})", "negate": "negated({})", "absolute": "tl.abs({})", "rint": "nearest({})",
+    "not": "~{}", "where": "tl.where({}, {}, {})", "fma": "tl.fma({}, {}, {})", "float32": "{}.to(tl.float32)",
+    "float64": "{}.to(tl.float64)",
+}  # fmt: skip
+
+HEADER = '''\
+"""{title}, a kernel that slopes has written."""
+
+import triton
+import triton.language as tl
+from slopes.kernels.gpu.machine import {machine}
+'''
+
+
+def print_triton_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
+    """Source of a module with a function `kernel` of pointers to entries without gaps.
+
+    It takes pointers for inputs, numbers for those in `scalars`, pointers for outputs, and the number of entries.
+    """
+    inputs = list_inputs(program, scalars)
+    outputs = [f"{name}_out" for name, _ in program.outputs]
+    pointers = [name for name in inputs if name.endswith("_in")]
+    body = [
+        f"start = tl.program_id(0).to(tl.int64) * {BLOCK}",
+        f"lane = tl.arange(0, {BLOCK})",
+        *(f"{name} += start" for name in [*pointers, *outputs]),
+        f"if start + {BLOCK} <= size:",
+        *(f"    {name[:-3]} = tl.load({name} + lane)" for name in pointers),
+        "else:",
+        *(f"    {name[:-3]} = tl.load({name} + lane, mask=lane < size - start, other=0.0)" for name in pointers),
+        *_convert_inputs(program, inputs),
+    ]
+    for place, line in enumerate(program.lines):
+        if line.operation not in ("input", "constant"):
+            body.append(f"v{place} = {_expression(program, line)}")
+    results = [_whole_operand(program, place) for _, place in program.outputs]
+    stores = list(zip(outputs, results, strict=True))
+    body += [
+        f"if start + {BLOCK} <= size:",
+        *(f"    tl.store({name} + lane, {result})" for name, result in stores),
+        "else:",
+        *(f"    tl.store({name} + lane, {result}, mask=lane < size - start)" for name, result in stores),
+    ]
+    listed = ", ".join([*inputs, *outputs, "size"])
+    kernel = f"\n\n@triton.jit\ndef kernel({listed}):\n" + "".join(f"    {line}\n" for line in body)
+    kinds = {line.dtype for line in program.lines if line.operation != "input"} & {"float32", "float64"}
+    functions = print_functions(list_needed(kernel), kinds.pop() if len(kinds) == 1 else "")
+    used = set(list_needed(functions + kernel))
+    header = HEADER.format(title=title, machine=", ".join(name for name in MACHINE if name in used))
+    if not used & set(MACHINE):
+        header = header.rpartition("from ")[0]
+    return header + functions + kernel
+
+
+def _convert_inputs(program: Program, inputs: dict[str, str]) -> list[str]:
+    """Statements that give inputs their dtypes: half types become float32."""
+    statements = []
+    for name, kind in inputs.items():
+        if name.endswith("_number"):
+            statements.append(f"{name} = tl.full([{BLOCK}], {name}, tl.{kind})")
+        else:
+            statements.append(f"{name[:-3]} = {name[:-3]}.to(tl.{kind.partition('[')[0]})")
+    return statements
+
+
+def _expression(program: Program, line: Line) -> str:
+    if line.operation in OPERATORS:
+        lines = [program.lines[place] for place in line.arguments]
+        are_constants = [argument.operation == "constant" for argument in lines]
+        operands = [
+            _literal(argument) if is_constant and not all(are_constants) else _whole_operand(program, place)
+            for argument, place, is_constant in zip(lines, line.arguments, are_constants, strict=True)
+        ]
+        return OPERATORS[line.operation].format(*operands)
+    operands = [_whole_operand(program, place) for place in line.arguments]
+    if line.operation in CALLS:
+        return CALLS[line.operation].format(*operands)
+    if line.operation == "power":
+        raise TraceError("it raises to a power, for which a GPU has no kernel")
+    form = line.operation
+    if form == "sigmoid_slope" and Line("sigmoid", line.arguments, line.dtype) in program.lines:
+        form = "sigmoid_slope_beside"
+    return f"{form}({', '.join(operands)})"
+
+
+def _literal(line: Line) -> str:
+    text = spell(float(line.text))
+    return f"({text})" if text[0] == "-" else text
+
+
+def _whole_operand(program: Program, place: int) -> str:
+    """A line's result with its dtype, where it is a number, too."""
+    line = program.lines[place]
+    if line.operation == "constant":
+        return f"tl.full([], {spell(float(line.text))}, tl.{line.dtype})"
+    if line.operation == "input" and line.per == "call":
+        return f"{line.text}_number"
+    return program.name(place)

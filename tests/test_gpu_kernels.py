@@ -1,0 +1,125 @@
+"""Kernels for GPUs, on a machine without one: Triton's interpreter runs them, and its compiler translates them."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import slopes
+from slopes import kernels
+from slopes.catalogue import ACTIVATIONS
+from slopes.kernels.programs import source_and_numbers
+
+HERE = pathlib.Path(__file__).parent
+ONE_BY_ONE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not card.rowwise]
+
+
+def needs_triton():
+    pytest.importorskip("triton", "3.4")
+
+
+def ulps(result, exact):
+    dtype = result.dtype
+    with np.errstate(all="ignore"):
+        rounded = exact.astype(dtype)
+        unit = np.spacing(np.maximum(np.abs(rounded), np.finfo(dtype).tiny)).astype(np.float64)
+        error = np.abs(result.astype(np.float64) - exact) / unit
+    return np.where((result == rounded) | (np.isnan(result) & np.isnan(rounded)), 0.0, error)
+
+
+@np.errstate(all="ignore")
+def judge(name, results):
+    """Return the faults of a kernel's results, beside those of NumPy in float64."""
+    base, _, number = name.partition(" by ")
+    card = ACTIVATIONS[base]
+    parameters = {next(iter(card.settings)): float(number)} if number else {}
+    x, cotangent = (results[name].astype(np.float64) for name in ("x", "cotangent"))
+    value, slope = card(x, **parameters), card.slope(x, **parameters)
+    exact = slope * cotangent
+    wide = results["x"].dtype == np.float64
+    values, pulled = ulps(results["value"], value), ulps(results["vjp"], exact)
+    turning = base == "snake" and wide  # near a root of the slope after many turns the library's sine has no digits
+    at_root = (np.abs(slope) < 0.15) & (np.abs(x) < 4 if not turning else True)
+    near = np.abs((results["vjp"] - exact)[at_root & np.isfinite(exact)])
+    faults = []
+    if values.max() > (4 if wide else 2):
+        faults.append(f"value off by {values.max():.3g} ulp at {x[values.argmax()]!r}")
+    pulled = np.where(at_root, 0.0, pulled)
+    if pulled.max() > (6 if wide else 3):
+        faults.append(f"gradient off by {pulled.max():.3g} ulp at {x[pulled.argmax()]!r}")
+    if near.max(initial=0) > 2.0 ** (-50 if wide else -23):
+        faults.append(f"gradient off by {near.max():.3g} near a root")
+    nought = (value == 0) & (results["value"] == 0) & ((x != 0) | (base not in ("elu", "selu")))
+    if (np.signbit(value) != np.signbit(results["value"]))[nought].any():
+        faults.append("a zero has the other sign")
+    return faults
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.exhaustive)])
+def test_kernels_in_the_interpreter_compute_what_numpy_does(tmp_path, dtype):
+    needs_triton()
+    path = os.pathsep.join([*sys.path, str(HERE)])
+    outcome = subprocess.run(
+        [sys.executable, HERE / "interpreted.py", tmp_path, dtype],
+        env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": path}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert outcome.returncode == 0, outcome.stderr
+    faults = {}
+    for file in sorted(tmp_path.glob("*.npz")):
+        with np.load(file) as results:
+            faults[file.stem] = judge(file.stem, results)
+    assert len(faults) >= len(ONE_BY_ONE)
+    assert not {name: found for name, found in faults.items() if found}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("chosen", ONE_BY_ONE, ids=[card.name for card in ONE_BY_ONE])
+def test_kernels_compile_without_a_gpu_and_round_as_ieee_754_says(chosen, capability):
+    needs_triton()
+    from slopes.kernels.gpu import launching
+
+    for dtype, kind in (("float32", "fp32"), ("bfloat16", "bf16"), ("float64", "fp64")):
+        for output, count in (("value", 2), ("vjp", 3)):
+            source, _ = source_and_numbers(chosen, (output,), dtype, {}, "triton")
+            code = launching.compile_for(source, [f"*{kind}"] * count, capability).asm["ptx"]
+            assert re.search(r"ld\.global\.v[24]\.", code)
+            assert "approx" not in code.replace("rcp.approx.ftz.f64", "")  # the start of a division in float64
+            assert not re.search(r"\.ftz\.f32|div\.full", code)
+
+
+def test_the_source_is_shown():
+    source = kernels.source(slopes.silu, "value", language="triton")
+    assert "= silu(x)" in source
+    assert "import triton.language as tl" in source
+    wide = kernels.source(slopes.silu, "value", dtype="float64", language="triton")
+    assert "2.09147553258932e-09" in wide
+    assert "2.09147553258932e-09" not in source  # only the polynomials of its own arithmetic
+    with pytest.raises(ValueError, match="language must be 'numba' or 'triton', got 'cuda'"):
+        kernels.source(slopes.silu, "value", language="cuda")
+    with pytest.raises(kernels.TraceError, match="softmax is computed by rows"):
+        kernels.source(slopes.softmax, "value", language="triton")
+
+
+def test_half_types_are_computed_in_float32_but_for_a_value_that_cancels():
+    for card, is_wide in ((slopes.gelu, False), (slopes.softsign, False), (slopes.squareplus, True)):
+        source = kernels.source(card, "vjp", dtype="bfloat16", language="triton")
+        assert ("tl.float64" in source) == is_wide
+    assert "tl.float64" in kernels.source(slopes.softsign, "vjp", dtype="float32", language="triton")
+
+
+def test_printing_imports_neither_triton_nor_numba():
+    script = (
+        "import sys; sys.modules.update(dict.fromkeys(('triton', 'numba')))\n"
+        "import slopes\n"
+        "print(slopes.kernels.source(slopes.gelu, 'vjp', language='triton'))"
+    )
+    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "normal_gate_slope(x)" in outcome.stdout
