@@ -21,7 +21,7 @@ from click.testing import CliRunner  # noqa: E402
 import slopes  # noqa: E402
 from helpers import mark_exhaustive  # noqa: E402
 from slopes import cli  # noqa: E402
-from slopes.auditing import Report  # noqa: E402
+from slopes.auditing import Report, processes  # noqa: E402
 
 
 def squared(prediction, target):
@@ -221,6 +221,52 @@ def test_one_that_kills_its_process_is_a_finding(folder):
     report = slopes.audit("mine.py:dies")
     (finding,) = report.findings
     assert finding.message == "training dies: it ends its process by signal SIGKILL when it was first called"
+
+
+def test_where_none_can_be_forked_each_process_is_an_interpreter(folder, monkeypatch):
+    monkeypatch.setattr(processes, "_connect", lambda: os.stat("missing"))
+    (finding,) = slopes.audit("mine.py:dies").findings
+    assert finding.message == "training dies: it ends its process by signal SIGKILL when it was first called"
+
+
+@pytest.mark.parametrize("start", [processes.Started, processes.start])
+def test_a_process_is_waited_for_and_killed(start, tmp_path):
+    process = start(tmp_path / "told", tmp_path / "trace")
+    with pytest.raises(TimeoutError):
+        process.wait(0.01)
+    assert process.returncode is None
+    processes.kill(process)
+    process.wait()
+    process.close()
+    assert process.returncode
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are safe on Linux alone")
+def test_a_nursery_that_has_ended_is_started_again(tmp_path):
+    def start():
+        process = processes.start(tmp_path / "told", tmp_path / "trace")
+        processes.kill(process)
+        process.wait()
+        process.close()
+        return processes._nursery
+
+    before = start()
+    assert start() is before
+    before._process.kill()
+    before._process.wait()
+    after = start()
+    assert isinstance(after, processes.Nursery)
+    assert after is not before
+
+
+def test_a_process_has_the_variables_of_the_call(folder, monkeypatch):
+    (folder / "mine.py").write_text("import os\nif os.environ['KIND'] == 'other':\n    NUMBER = 3\n")
+    monkeypatch.setenv("KIND", "none")
+    with pytest.raises(AttributeError):
+        slopes.audit("mine.py:NUMBER")
+    monkeypatch.setenv("KIND", "other")
+    with pytest.raises(TypeError, match="got int"):
+        slopes.audit("mine.py:NUMBER")
 
 
 def test_prints_of_a_file_do_not_reach_ours(folder, capfd):

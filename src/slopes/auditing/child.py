@@ -12,22 +12,24 @@ import json
 import os
 import pickle
 import signal
-import subprocess
+import socket
 import sys
 import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from slopes import loading
+from slopes.auditing import processes
 from slopes.auditing.report import Report, unusable
 
 #: stages of a child before the first check, in a report's words
 STARTING, CALLING = "while its file was run", "when it was first called"
 
-_running: set[subprocess.Popen[bytes]] = set()
+_running: set[processes.Process] = set()
 
 
 def audit(spec: str, declared: Mapping[str, Any], *, time_limit: float, **options: Any) -> Report:
@@ -45,25 +47,19 @@ def audit(spec: str, declared: Mapping[str, Any], *, time_limit: float, **option
 def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Report:
     told, trace = folder / "told", folder / "trace"
     told.touch()
-    with trace.open("wb") as errors:
-        child = subprocess.Popen(  # -P: nothing of the working directory is imported by surprise
-            [sys.executable, "-P", "-m", __name__, str(told)],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )  # fmt: skip
-        assert child.stdin is not None
-        _running.add(child)
-        hung = False
-        try:
-            with suppress(BrokenPipeError):
-                child.stdin.write(len(job).to_bytes(8, "big") + job)
-                child.stdin.flush()
-            child.wait(time_limit + 300.0)  # time to import torch, which the limit does not count
-        except subprocess.TimeoutExpired:
-            hung = True
-        finally:
-            _end(child)
-            _running.discard(child)
+    process = processes.start(told, trace)
+    _running.add(process)
+    hung = False
+    try:
+        process.send(len(job).to_bytes(8, "big") + job)
+        process.wait(time_limit + 300.0)  # time to import torch, which the limit does not count
+    except TimeoutError:
+        hung = True
+    finally:
+        processes.kill(process)
+        process.wait()
+        process.close()
+        _running.discard(process)
     lines = [json.loads(line) for line in told.read_text().splitlines()]
     last = lines[-1] if lines else {"check": STARTING}
     if "report" in last:
@@ -72,24 +68,13 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
         raise _known_error(last["error"])(last["message"])
     errors_text = trace.read_text(errors="replace")
     hung = hung or "Timeout (" in errors_text
-    return _lost(spec, last["check"], hung, child.returncode, errors_text, time_limit)
+    return _lost(spec, last["check"], hung, process.returncode, errors_text, time_limit)
 
 
 def end_all() -> None:
     """End the processes of all audits that run in other threads."""
-    for child in list(_running):
-        with suppress(ProcessLookupError):
-            child.kill()
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError, PermissionError, AttributeError):
-        os.killpg(child.pid, signal.SIGKILL)
-    with suppress(ProcessLookupError):
-        child.kill()
-    child.wait()
-    with suppress(OSError):
-        child.stdin.close()  # type: ignore[union-attr]
+    for process in list(_running):
+        processes.kill(process)
 
 
 def _known_error(name: str) -> type[Exception]:
@@ -123,9 +108,9 @@ def _line_in(spec: str, trace: str) -> str:
     return f"{name}, {rest}"
 
 
-def main() -> None:
-    """Run the job from standard input, and write progress and result to the file `sys.argv[1]`."""
-    with open(sys.argv[1], "a", encoding="utf-8", buffering=1) as told:
+def main(file: str) -> None:
+    """Run the job from standard input, and write progress and result to a file."""
+    with open(file, "a", encoding="utf-8", buffering=1) as told:
 
         def tell(**line: Any) -> None:
             told.write(json.dumps(line) + "\n")
@@ -163,5 +148,13 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def serve() -> None:
+    """Import all that an audit needs, and run one for each connection that comes over standard input."""
+    for module in ("torch", "torch._dynamo", "sympy", "slopes.auditing.examination"):
+        import_module(module)
+    processes.serve(socket.socket(fileno=0), main)
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1]) if sys.argv[1:] else serve()
