@@ -1,0 +1,160 @@
+"""Measure activations on a GPU, forward and backward, and write benchmarks/results/gpu-CARD.csv.
+
+    python benchmarks/gpu.py                              # everything, in a few minutes
+    python benchmarks/gpu.py --only gelu silu --print     # two functions, printed alone
+
+Contenders are slopes, PyTorch's own function if it has one, else the card's operations one by one (eager), and for some
+functions what torch.compile makes of PyTorch's. They take turns; a time is the median of the rounds, by events of the
+device, of calls one after another, so small tensors take the time that Python needs. Bandwidth counts five tensors: the
+input is read twice, the incoming gradient once, value and gradient are written. "share" is that of a copy's bandwidth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import slopes
+from slopes.catalogue import ACTIVATIONS
+from speed import ROOT, Row, describe_machine
+
+SIZES = (2**16, 2**20, 2**24, 2**28)
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+PASSES = 5  #: tensors that forward and backward read and write
+SHORTEST = 0.5  #: milliseconds of a round
+OWN: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu, "leaky_relu": F.leaky_relu, "relu6": F.relu6, "hard_tanh": F.hardtanh,
+    "hard_sigmoid": F.hardsigmoid, "hard_swish": F.hardswish, "elu": F.elu, "celu": F.celu, "selu": F.selu,
+    "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": F.softplus, "log_sigmoid": F.logsigmoid,
+    "softsign": F.softsign, "softshrink": F.softshrink, "hardshrink": F.hardshrink, "tanhshrink": F.tanhshrink,
+    "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "mish": F.mish,
+    "exponential": torch.exp,
+}  # fmt: skip
+COMPILED = ("gelu", "mish", "silu", "tanh", "softplus")
+
+
+def describe() -> Row:
+    """Return the columns that say where a row was measured."""
+    import triton
+
+    properties = torch.cuda.get_device_properties(0)
+    machine = describe_machine()
+    del machine["processor"], machine["cores"], machine["numba"]
+    return {"gpu": properties.name, "cuda": torch.version.cuda or "", "triton": triton.__version__, **machine}
+
+
+def compose(card: slopes.Activation) -> Callable[[Tensor], Tensor]:
+    """Return the card's operations one by one, as without kernels."""
+
+    def compute(x: Tensor) -> Tensor:
+        return card._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), {}, x)  # type: ignore[no-any-return]
+
+    return compute
+
+
+def take_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the median time of a call of each contender, in microseconds."""
+    counts, times = {}, {name: [] for name in calls}
+    for name, call in calls.items():
+        call()
+        call()
+        counts[name] = int(SHORTEST / time_calls(call, 3)) + 1
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(time_calls(call, min(counts[name], 200)))
+    return {name: statistics.median(found) * 1e3 for name, found in times.items()}
+
+
+def time_calls(call: Callable[[], object], count: int) -> float:
+    """Return the time of a call on the device, in milliseconds."""
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize()
+    start.record()
+    for _ in range(count):
+        call()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / count
+
+
+def measure_copy(x: Tensor, rounds: int) -> float:
+    """Return the time of a copy in microseconds."""
+    room = torch.empty_like(x)
+    return take_turns({"copy": lambda: room.copy_(x)}, rounds)["copy"]
+
+
+def measure(only: list[str], sizes: list[int], rounds: int) -> Iterator[Row]:
+    """Yield the rows of each dtype, size and function."""
+    for kind, dtype in DTYPES.items():
+        for size in sizes:
+            x = torch.randn(size, device="cuda", dtype=dtype, generator=torch.Generator("cuda").manual_seed(0))
+            x.requires_grad_()
+            gradient = torch.randn(size, device="cuda", dtype=dtype)
+            bytes_of_all = PASSES * size * dtype.itemsize
+            copy = measure_copy(gradient, rounds)
+            bandwidth = 2 * size * dtype.itemsize / copy / 1e3
+            yield {"work": "copy", "dtype": kind, "size": str(size)} | _figures("copy", copy, bandwidth, 1.0)
+            for name in [name for name in ACTIVATIONS if not only or name in only]:
+                card = ACTIVATIONS[name]
+                if card.name != name or card.rowwise:
+                    continue
+                functions: dict[str, Callable[[Tensor], Tensor]] = {"slopes": card}
+                functions["torch" if name in OWN else "eager"] = OWN.get(name) or compose(card)
+                if name in COMPILED:
+                    torch._dynamo.reset()
+                    functions["torch.compile"] = torch.compile(OWN[name])
+                calls = {
+                    contender: lambda f=function: torch.autograd.grad(f(x), x, gradient)  # noqa: B023
+                    for contender, function in functions.items()
+                }
+                times = take_turns(calls, rounds)
+                for contender, time in times.items():
+                    reached = bytes_of_all / time / 1e3
+                    row = {"work": name, "dtype": kind, "size": str(size)}
+                    yield row | _figures(contender, time, reached, reached / bandwidth)
+
+
+def _figures(contender: str, microseconds: float, bandwidth: float, share: float) -> Row:
+    return {
+        "contender": contender, "microseconds": f"{microseconds:.4g}", "GB/s": f"{bandwidth:.4g}",
+        "share": f"{share:.3f}",
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure, print the rows, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="*", default=[], help="functions to measure; all if none is named")
+    parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES), help="entries")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--print", action="store_true", help="print the rows, and write no file")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "benchmarks" / "results", help="where the file is written"
+    )
+    options = parser.parse_args()
+    machine, rows = describe(), []
+    for row in measure(options.only, options.sizes, options.rounds):
+        print("  ".join(f"{text:>13}" for text in row.values()), flush=True)
+        rows.append(row | machine)
+    if options.print:
+        return
+    card = re.sub(r"[^a-z0-9]+", "-", machine["gpu"].lower()).strip("-")
+    with (options.folder / f"gpu-{card}.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    if not torch.cuda.is_available():
+        sys.exit("there is no CUDA device")
+    main()
