@@ -147,7 +147,7 @@ def project() -> dict:
 
 
 #: extras that are for developers, or that nothing imports yet
-SET_APART = ("test", "dev", "docs", "fast")
+SET_APART = ("test", "dev", "docs", "fast", "cuda")
 
 
 def lower_bounds() -> dict[str, str]:
