@@ -138,12 +138,12 @@ def main() -> None:
     """Measure and print."""
     time_launches()
     kernels = Kernels()
-    vary_blocks(kernels)
-    exchange_parts(kernels)
     for name, card in ACTIVATIONS.items():
         if card.name == name and not card.rowwise:
             for output in ("value", "vjp"):
                 kernels.measure(f"{name} {output}", output, source_of(name, output))
+    exchange_parts(kernels)
+    vary_blocks(kernels)
 
 
 if __name__ == "__main__":
