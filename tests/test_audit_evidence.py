@@ -2,6 +2,7 @@
 
 import functools
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +102,18 @@ def test_code_that_does_not_show_a_fault_is_no_evidence():
         Script(["print(2, 2)"]).finding("two is three", "count", came="{0}", expected="{1}")
     with pytest.raises(Unshown, match="its code raises ZeroDivisionError"):
         Script(["print(1 / 0)"]).finding("one is none", "count")
+
+
+def test_a_broadcast_result_is_shown_without_its_memory():
+    lines = ["import numpy as np", "print(np.broadcast_to(np.float32(1), (2_000, 600)))"]
+    tracemalloc.start()
+    try:
+        finding = Script(lines).finding("it is one", "count", came="{0}", shows=lambda value: value.size)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert finding.came == "(1, 1, 1, …)"
+    assert peak < 3e6  # all entries take 5 MB as float32, and 40 MB as numbers of Python
 
 
 def test_a_finding_with_other_code_is_not_confirmed():

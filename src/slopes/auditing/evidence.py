@@ -23,6 +23,8 @@ from slopes.auditing.report import Finding, Skip
 from slopes.card import Card
 from slopes.loading import describe
 
+MANY = 10**6  #: entries of a printed array; a broadcast one may have a billion in a few bytes
+
 
 class Unshown(Skip):
     """Fault that its own code does not show."""
@@ -115,6 +117,8 @@ class Shown:
     def __format__(self, spec: str) -> str:
         value = self.value
         if hasattr(value, "tolist") and value.ndim:
+            if math.prod(value.shape) > MANY:
+                value = value[(0,) * (value.ndim - 1)][:MANY]
             return self._format_entries(value.reshape(-1).tolist(), spec)
         if hasattr(value, "item"):
             value = value.item()
@@ -167,9 +171,11 @@ def _numbers(value: Any) -> Any:
 
 
 def _copy(value: Any) -> Any:
-    """Copy a printed value, so that later lines do not change it."""
+    """Copy a printed value, so that later lines do not change it; an array of too many stays itself."""
     if isinstance(value, (list, tuple)):
         return [_copy(x) for x in value]
+    if isinstance(value, np.ndarray) and value.size > MANY:
+        return value
     return value.detach().clone() if hasattr(value, "detach") else own_copy(value)
 
 
