@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := -m pytest --numprocesses=auto
-INSTALL = -m pip install --quiet --disable-pip-version-check
+# Python compiles what is imported; to compile all of the packages takes half of an installation.
+INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile
 
 # So that each of pytest's processes need not rewrite all assertions anew.
 unexport PYTHONDONTWRITEBYTECODE
