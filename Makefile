@@ -47,7 +47,7 @@ site: .venv-site/.site
 
 # The site in a browser, from its folder.
 test-site: site
-	.venv-site/bin/python -m pytest -m site tests/test_website.py
+	.venv-site/bin/python -m pytest -m site tests/test_site.py
 
 # On an otherwise idle machine: two threads that wait for each other are slow beside anything else.
 bench: $(VENV)/.dev
