@@ -133,6 +133,20 @@ def test_correct_variants(variant):
     assert not worse(variant)
 
 
+@pytest.mark.parametrize("seed", [0, 6])
+def test_a_region_without_positives_has_no_gradient_and_is_no_error(seed):
+    def region(prediction, target, sample_weight=None):
+        if prediction.shape[-1] != 1:
+            raise ValueError("one column")
+        same(prediction, target)
+        loss = 1 - 2 * (prediction * target).sum() / (prediction + target).sum()
+        return loss if sample_weight is None else (loss * sample_weight).mean()
+
+    declared = {"kind": "binary", "space": "probabilities", "batch_level": True}
+    findings = examine(region, declared, quick=True, seed=seed).findings
+    assert [(finding.check, finding.severity) for finding in findings] == [("mask_independence", "note")]
+
+
 def test_a_number_as_the_default_of_a_weight_is_a_factor():
     assert not found(factor)
 

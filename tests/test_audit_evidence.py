@@ -116,6 +116,13 @@ def test_a_broadcast_result_is_shown_without_its_memory():
     assert peak < 3e6  # all entries take 5 MB as float32, and 40 MB as numbers of Python
 
 
+def test_numpy_warns_in_code_as_it_does_at_first():
+    lines = ["import warnings, numpy as np", "with warnings.catch_warnings(record=True) as told:"]
+    lines += ["    warnings.simplefilter('always')", "    np.exp(np.array([1e4]))", "print(len(told))"]
+    with np.errstate(all="ignore"):
+        assert Script(lines).printed == [1]
+
+
 def test_a_finding_with_other_code_is_not_confirmed():
     with kept_evidence() as evidence:
         finding = finding_of(naive_elu)

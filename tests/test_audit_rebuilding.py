@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -66,6 +67,11 @@ def test_an_object_whose_options_cannot_be_found_is_not_made_again():
 class OfKeywords(torch.nn.MSELoss):
     def __init__(self, **options):
         super().__init__(**options)
+
+
+def test_a_constructor_in_c_is_not_called():
+    """That of NumPy's functions kills the process."""
+    assert constructor_arguments(np.all) is None
 
 
 def test_keywords_are_handed_on():

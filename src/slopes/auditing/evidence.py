@@ -67,6 +67,7 @@ class Script:
             warnings.catch_warnings(),
             contextlib.redirect_stdout(Printed()) as self.output,
             preserved(_loaded_settings()),
+            np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"),  # as NumPy is at first
         ):
             warnings.simplefilter("ignore")
             exec(compile(self.text, "<evidence>", "exec"), scope)

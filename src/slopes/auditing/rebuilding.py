@@ -42,7 +42,7 @@ def _candidates(thing: Any) -> Iterator[dict[str, Any]]:
     """Yield arguments that may be the constructor's."""
     kind = type(thing)
     parameters = _parameters(kind)
-    if parameters is None or kind.__module__ == "builtins" or any(p.kind is p.POSITIONAL_ONLY for p in parameters):
+    if parameters is None or _is_compiled(kind) or any(p.kind is p.POSITIONAL_ONLY for p in parameters):
         return
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     inside = dict(_values_inside(thing))
@@ -52,6 +52,12 @@ def _candidates(thing: Any) -> Iterator[dict[str, Any]]:
     for arguments in (by_attributes, by_parts, defaults):
         if not any(value is inspect.Parameter.empty for value in arguments.values()):
             yield arguments
+
+
+def _is_compiled(kind: type) -> bool:
+    """Whether C makes a class's instances; some of its constructors kill the process where an argument is missing."""
+    make: Any = kind.__new__
+    return kind.__module__ == "builtins" or not (make is object.__new__ or inspect.isfunction(make))
 
 
 def _parameters(kind: type) -> list[inspect.Parameter] | None:

@@ -44,8 +44,14 @@ def _masked(subject: Subject, way: Selection, arguments: Arguments) -> tuple[Arg
     return *way.keeping(keep, arguments), keep
 
 
+def _with_a_gradient(subject: Subject) -> Arguments:
+    """First of a few draws at which the gradient is not 0 everywhere, as that of a region without positives may be."""
+    draws = [subject.draw(seed, rows=min(2, subject.form.shape[0])) for seed in range(8)]
+    return next((arguments for arguments in draws if bool(subject.gradient(*arguments)[1].any())), draws[0])
+
+
 def _leaks(subject: Subject, way: Selection) -> Finding | None:
-    arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
+    arguments, options, keep = _masked(subject, way, _with_a_gradient(subject))
     _, gradient = subject.gradient(*arguments, **options)
     hidden = ~way.spread(keep, gradient, subject.form.axis)
     if not bool((gradient[hidden] != 0).any()):
@@ -69,7 +75,7 @@ def _leaks(subject: Subject, way: Selection) -> Finding | None:
 
 def _junk(subject: Subject, way: Selection) -> Iterator[Finding]:
     """Check that numbers in hidden entries change no bit."""
-    arguments, options, keep = _masked(subject, way, subject.draw(rows=min(2, subject.form.shape[0])))
+    arguments, options, keep = _masked(subject, way, _with_a_gradient(subject))
     value, gradient = subject.gradient(*arguments, **options)
     if not bool(torch.isfinite(value).all()):
         return
