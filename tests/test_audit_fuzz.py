@@ -571,6 +571,10 @@ FOREIGN = {
 }
 
 
+def test_a_function_of_single_rows_is_audited_or_refused():
+    audited(np.roll)
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", FOREIGN)
 def test_functions_of_libraries_end_in_a_report_or_a_refusal(name):

@@ -182,7 +182,7 @@ def _distribution(subject: Subject) -> float:
     if subject.space.is_logit:
         return 0.9 if abs(once - base) <= slack else 0.0
     if subject.space.is_log_probability:  # such losses are linear in them
-        turned = float(subject.total(prediction.flip(1), target).detach())
+        turned = float(subject.total(prediction.flip(subject.form.axis), target).detach())
         fits = abs(once - base) > slack and abs(twice - once - (once - base)) <= slack < abs(turned - base)
         return 0.9 if fits else 0.0
     other = target.roll(1, 0)

@@ -509,7 +509,9 @@ def _gate(subject: Subject, name: str) -> Iterator[Finding]:
     """Check that one half of a row passes as it is, times a function of the other, whichever is first."""
     from slopes.catalogue import ACTIVATIONS
 
-    (x,) = subject.draw()
+    (drawn,) = subject.draw()
+    numbers = torch.tensor([-2.0, -0.5, 1.0, 3.0], dtype=drawn.dtype)  # each with each: a large entry would hide others
+    x = torch.cartesian_prod(numbers, numbers).repeat_interleave(drawn.shape[-1] // 2, dim=-1)
     came = subject(x).detach().double()
     sides = [(card, side) for card in (name, *GATES) for side in ("first", "last")]
     known = [torch.as_tensor(ACTIVATIONS[card](x.double(), gate=side)) for card, side in sides]
