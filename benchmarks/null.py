@@ -1,6 +1,6 @@
 """How often the statistics of a study find a difference between a function and itself, and how often a real one.
 
-Run ``python benchmarks/null.py``: it prints the tables of docs/compare/statistics.md in about half an hour, or some of
+Run ``python benchmarks/null.py``: it prints the tables of docs/compare/statistics.md in about an hour, or some of
 them, as in ``python benchmarks/null.py family power``. The tests run the same on fewer studies.
 """
 
@@ -18,6 +18,7 @@ from slopes.comparing.statistics import (
     LOOKS,
     InterimLook,
     Series,
+    at_chosen,
     chance,
     choose,
     equivalence,
@@ -32,7 +33,9 @@ from slopes.comparing.statistics import (
 Draw = Callable[[np.random.Generator, int, int], list[Series]]  #: so many series of so many seeds
 Test = Callable[[Sequence[Series], Series], Any]  #: p of each series beside a baseline, corrected
 
-RECORD = pathlib.Path(__file__).parent.parent / "tests" / "data" / "null_runs.npz"
+DATA = pathlib.Path(__file__).parent.parent / "tests" / "data"
+RECORD = DATA / "null_runs.npz"  #: by tools/null_runs.py
+STUDY = DATA / "study_runs.npz"  #: by tools/study_runs.py
 SAMPLES = 600  #: of the test set, where accuracies are drawn
 EXCHANGES = 2048  #: where all take too long: all for 12 seeds, a random subset for more
 
@@ -203,6 +206,32 @@ def power(
     return {case: tuple(shares / studies) for case, shares in found.items()}
 
 
+Names = tuple[str, str]  #: of a pair's activation and loss
+
+
+def recorded_study() -> dict[Names, Series]:
+    """Return the accuracies of a default study on digits with three times its seeds, the baseline's first."""
+    with np.load(STUDY) as record:
+        names = [(activation, loss) for activation, loss in record["names"].tolist()]
+        parts = [record[f"{part}_right"] / record[f"{part}_samples"] for part in ("validation", "test")]
+    return {name: Series(*both) for name, both in zip(names, zip(*parts, strict=True), strict=True)}
+
+
+def found_in_study(studies: int, seeds: int, others: Sequence[Names]) -> Any:
+    """Return the shares of studies that find a difference to the baseline, for pairs that alone are compared with it.
+
+    A study has so many of the recorded seeds, and its rates are those of the record.
+    """
+    series, signs = recorded_study(), exchanges(seeds)[:EXCHANGES]
+    whole, *_ = series.values()
+    found = np.zeros(len(others))
+    for study in range(studies):
+        place = np.random.default_rng(study).permutation(whole.test.shape[1])[:seeds]
+        baseline, *rest = (Series(*(part[:, place] for part in one)) for one in (whole, *map(series.get, others)))
+        found += step_down(np.array([exchanged_differences(one, baseline, True, signs) for one in rest])) <= 0.05
+    return found / studies
+
+
 def _row(name: str, shares: Sequence[float], digits: int = 1) -> None:
     print(f"| {name} |", " | ".join(f"{100 * share:.{digits}f} %" for share in shares), "|", flush=True)
 
@@ -252,7 +281,30 @@ def print_power() -> None:
             _row(f"{each} | {seeds}", [*found[each / 100, 5], *found[each / 100, 17]], digits=0)
 
 
-TABLES = {"one": print_one, "family": print_family, "looks": print_looks, "equal": print_equal, "power": print_power}
+def print_study() -> None:
+    """The default study on digits: which of its differences of a point or more it finds, among all and in a family."""
+    (baseline, whole), *rest = recorded_study().items()
+    others = dict(rest)
+    families = [list(others)] + [[name for name in others if name[part] == baseline[part]] for part in (1, 0)]
+    shares: dict[Names, list[float]] = {name: [] for name in others}
+    for family in families:
+        for seeds in (10, 20):
+            for name, share in zip(family, found_in_study(300, seeds, family), strict=True):
+                shares[name].append(share)
+    heads = "pair", "difference", "by seed", "10 seeds", "20 seeds", "10, in its family", "20, in its family"
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+    for name, one in others.items():
+        difference = 100 * (at_chosen(one, True) - at_chosen(whole, True))
+        if abs(difference.mean()) >= 1:
+            words = f"{' x '.join(name)} | {difference.mean():.1f} | {difference.std(ddof=1):.1f}".replace("-", "−")
+            cells = [f"{100 * share:.0f} %" for share in shares[name]]
+            print(f"| {words} |", " | ".join([*cells, *["–"] * (4 - len(cells))]), "|")
+
+
+TABLES = {
+    "one": print_one, "family": print_family, "looks": print_looks, "equal": print_equal, "power": print_power,
+    "study": print_study,
+}  # fmt: skip
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
-"""Measure the cost of a watcher: the time of a training step with one, over a step without.
+"""Measure the cost of a watcher: the time of its looks, over that of the training steps between them.
 
     python benchmarks/watcher.py            # every 50th step is watched, on one thread
     python benchmarks/watcher.py --every 10 --threads 2
 
-Rounds of both are taken in turn, so that whatever else the machine does meets both alike; the ratio is that of the
-medians over rounds. A round is a whole number of watched steps and those between them.
+A look is what a watched step takes longer than one without. Rounds of both are taken in turn, so that whatever
+else the machine does meets both alike; times are of the processor, and medians over rounds. A round is as many watched
+steps as make a diagnosis, whose time is then that of them all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import torch
 from torch import Tensor, nn
 
 import slopes
+
+STEPS = 16  #: of 64 inputs each, as a diagnosis takes 1,000
 
 
 def mlp() -> tuple[nn.Module, Tensor]:
@@ -64,15 +67,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1)")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    steps = max(100 // chosen.every, 1) * chosen.every
     for make in (mlp, cnn):
-        plain, watched = trainer(make, None), trainer(make, chosen.every)
-        plain(steps), watched(steps)  # so that nothing is timed that happens once
-        rounds = [(plain(steps), watched(steps)) for _ in range(chosen.rounds)]
-        without, with_it = (statistics.median(times) for times in zip(*rounds, strict=True))
+        plain, watched = trainer(make, None), trainer(make, 1)
+        plain(STEPS), watched(STEPS)  # so that nothing is timed that happens once
+        rounds = [(plain(STEPS), watched(STEPS)) for _ in range(chosen.rounds)]
+        step = statistics.median(without for without, _ in rounds)
+        look = statistics.median(with_it - without for without, with_it in rounds)
         print(
-            f"{make.__name__}: {1e3 * without:.3f} ms a step, {1e3 * with_it:.3f} ms with every {chosen.every}th"
-            f" watched: {100 * (with_it / without - 1):+.1f} %"
+            f"{make.__name__}: {1e3 * step:.3f} ms a step, {1e3 * look:.3f} ms a look;"
+            f" with every {chosen.every}th watched {100 * look / step / chosen.every:+.1f} %",
+            flush=True,
         )
 
 

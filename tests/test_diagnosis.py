@@ -292,6 +292,15 @@ def test_a_mistake_around_the_model_is_found(name):
     assert words in str(found.findings[0])
 
 
+def test_losses_that_are_judged_together_keep_their_own_arguments():
+    def loss(z, y):
+        both = F.cross_entropy(z, y) + F.cross_entropy(z, y, ignore_index=0)  # the second sees no label of 0
+        return both + F.cross_entropy(torch.cat([z, z], -1).softmax(-1), y)
+
+    found = slopes.diagnose(mlp(), [batch(100)] * 10, loss)
+    assert [finding.kind for finding in found.findings] == ["softmax"]
+
+
 def test_a_loss_below_0_that_falls_is_no_finding():
     model = mlp()
     found = slopes.diagnose(

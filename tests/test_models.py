@@ -13,7 +13,7 @@ import slopes
 from slopes.card import WATCHERS, Activation
 from slopes.comparing.training import slots
 from slopes.models import inventory, recording
-from slopes.models.units import classify_units, mark_flat
+from slopes.models.units import classify_units, count_flat
 
 
 class Uses(recording.Recorder):
@@ -93,7 +93,7 @@ def test_an_error_inside_of_the_model_ends_the_recording():
 def test_dead_and_saturated_units_have_one_definition():
     values = torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 5.0, 0.0]])
     slopes_ = torch.tensor([[0.0, 1e-4, 0.0, 1.0], [1e-4, 1e-4, 1.0, 0.0]])
-    flat, off = (each.sum(0) for each in mark_flat(values, slopes_))
+    flat, off = count_flat(values, slopes_, [0])
     dead, saturated = classify_units(flat, off, 2)
     assert dead.tolist() == [True, False, False, False]
     assert saturated.tolist() == [False, True, False, False]

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from slopes.diagnosing.results import Finding
+from slopes.diagnosing.tally import WAITING, are_alike
 from slopes.readings import plain
 
 FAR = 10.0  #: largest root mean square of a normalised feature
@@ -38,6 +39,8 @@ class Mistakes(TorchFunctionMode):
         self._waits = False  # for the first weights that the model's input meets
         self._name = ""
         self._squares: list[Tensor] = []  # means by feature
+        self._waiting: list[tuple[Tensor, Tensor, bool]] = []  # arguments of cross_entropy that are judged together
+        self._ignored = -100  # label of entries that do not count, in these calls
         self._labels: dict[int, _Labels] = {}
         self._scores: list[Tensor] = []
 
@@ -68,14 +71,28 @@ class Mistakes(TorchFunctionMode):
     def _classes(self, input: Tensor, target: Tensor, *_: Any, ignore_index: int = -100, **__: Any) -> None:
         if target.is_floating_point() or not input.is_floating_point() or input.ndim != max(target.ndim + 1, 1):
             return
-        rows, axis = input.detach(), 0 if input.ndim == 1 else 1
-        are = (rows >= 0).all() & ((rows.float().sum(axis) - 1).abs() < 1e-2).all() & (rows.shape[axis] > 1)
-        kept = target[target != ignore_index]
+        repeats = self._tokens is not None and torch.equal(self._tokens.flatten(), target.flatten())
+        rows, labels = (input[None], target[None]) if input.ndim == 1 else (input, target)
+        if self._waiting and not (ignore_index == self._ignored and are_alike(rows, self._waiting[0][0])):
+            self._judge_classes()
+        self._waiting.append((rows.detach().clone(), labels.clone(), repeats))
+        self._ignored = ignore_index
+        if len(self._waiting) * rows.numel() >= WAITING:
+            self._judge_classes()
+
+    def _judge_classes(self) -> None:
+        """Take the calls that wait into the findings: one by one they would take Python the most of its time."""
+        if not self._waiting:
+            return
+        all_rows, all_labels, all_repeats = zip(*self._waiting, strict=True)
+        rows, labels, repeats = torch.cat(all_rows), torch.cat(all_labels), all(all_repeats)
+        self._waiting.clear()
+        are = (rows.amin() >= 0) & ((rows.float().sum(1) - 1).abs().amax() < 1e-2) & (rows.shape[1] > 1)
+        kept = labels[labels != self._ignored]
         if not kept.numel():
             return
-        occurs = torch.zeros(rows.shape[axis], dtype=torch.bool, device=kept.device)
+        occurs = torch.zeros(rows.shape[1], dtype=torch.bool, device=kept.device)
         occurs[kept.clamp(0, len(occurs) - 1)] = True
-        repeats = self._tokens is not None and torch.equal(self._tokens.flatten(), target.flatten())
         new = _Labels(are, occurs, kept.min(), repeats)
         old = self._labels.get(len(occurs), new)
         self._labels[len(occurs)] = _Labels(
@@ -90,6 +107,7 @@ class Mistakes(TorchFunctionMode):
             self._scores.append(torch.stack(input.detach().float().aminmax()))
 
     def found(self) -> list[Finding]:
+        self._judge_classes()
         return [*self._of_inputs(), *self._of_labels()]
 
     def _of_inputs(self) -> list[Finding]:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, NamedTuple
+from functools import partial, wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.hooks import RemovableHandle
 
 from slopes.card import WATCHERS, Activation, Card
 from slopes.models.calls import FunctionCall, FunctionCalls
 from slopes.models.inventory import class_of
 from slopes.nn.activations import ACTIVATIONS
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _MODULES = tuple(getattr(nn, name) for name in (*ACTIVATIONS, "MultiheadAttention"))
 
@@ -42,6 +47,12 @@ class _Call:
     used: Counter[str] = field(default_factory=Counter)  #: uses so far, by label
 
 
+class _Kind(NamedTuple):
+    is_activation: bool
+    is_sealed: bool  #: its own calls are not recorded
+    name: str
+
+
 class _Thread(threading.local):
     """State of one thread, as DataParallel runs copies of a model in several."""
 
@@ -49,6 +60,22 @@ class _Thread(threading.local):
         self.calls: list[_Call] = []
         self.inside = ExitStack()  # contexts open while the model runs
         self.channels = (-1, 0)  #: feature axis of the last weights, and its size
+
+
+def remove(hooks: Iterable[RemovableHandle]) -> None:
+    for hook in hooks:
+        hook.remove()
+
+
+def _unseen(function: Callable[P, R]) -> Callable[P, R]:
+    """Hide the computations of a function from modes, to which even the reading of a shape is a call in Python."""
+
+    @wraps(function)
+    def call(*arguments: P.args, **named: P.kwargs) -> R:
+        with torch._C.DisableTorchFunction():
+            return function(*arguments, **named)
+
+    return call
 
 
 class Recorder:
@@ -59,6 +86,7 @@ class Recorder:
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
+        self._kinds: MutableMapping[nn.Module, _Kind] = WeakKeyDictionary()  # DataParallel makes modules that go again
         self._here = _Thread()
         self._main = self._here.calls  # of the thread that trains
         self._lock = threading.RLock()
@@ -74,10 +102,11 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         with ExitStack() as stack:
+            hooks: list[RemovableHandle] = []
+            stack.callback(remove, hooks)
             for name, module in self.model.named_modules():
-                enter, leave = partial(self._enter, name), self._leave
-                stack.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
-                stack.callback(module.register_forward_hook(leave, always_call=True).remove)
+                hooks.append(module.register_forward_pre_hook(partial(self._enter, name), with_kwargs=True))
+                hooks.append(module.register_forward_hook(self._leave, always_call=True))
             if "torch._dynamo" in sys.modules:  # compiled code runs no hooks
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             self._here = _Thread()
@@ -91,6 +120,7 @@ class Recorder:
         state = (card, dict(parameters)) if all(map(_is_plain, parameters.values())) else None
         return self._record_call(card.name, lambda x, **named: card.compute(x, named), x, state, **parameters)
 
+    @_unseen
     def _enter(self, name: str, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         here = self._here
         x = next(_tensors((*arguments, *named.values())), None)
@@ -99,17 +129,20 @@ class Recorder:
                 self.enter(name, module, x, outermost=not here.calls and not self._main)
             if not here.calls:
                 here.inside.enter_context(FunctionCalls(self._handle))
-        kept = x.detach().clone() if class_of(module) is not None and x is not None else None
-        here.calls.append(_Call(name, isinstance(module, _MODULES) or hasattr(module, "card"), kept))
+        if module not in self._kinds:
+            self._kinds[module] = _kind_of(module)
+        kind = self._kinds[module]
+        kept = _copied(x) if x is not None and kind.is_activation else None
+        here.calls.append(_Call(name, kind.is_sealed, kept))
 
+    @_unseen
     def _leave(self, module: nn.Module, _: Any, y: Any) -> None:
         here = self._here
         call = here.calls[-1]
         if call.x is None:
             self.leave(module)
         elif isinstance(y, Tensor):
-            card = getattr(module, "card", None)
-            kind = card.name if isinstance(card, Card) else type(module).__name__
+            kind = self._kinds[module].name
             parent = here.calls[-2] if len(here.calls) > 1 else _Call("", False)
             label = f"{call.name} ({kind})" if call.name else kind
             self._use(parent, label, call.x, y, module.forward, _state_of(module))
@@ -125,7 +158,7 @@ class Recorder:
         calls = self._here.calls
         if not isinstance(x, Tensor) or not calls or calls[-1].sealed:
             return function(x, **named)
-        parent, kept = calls[-1], x.detach().clone()
+        parent, kept = calls[-1], _copied(x)
         again = {key: v.clone_state() if isinstance(v, torch.Generator) else v for key, v in named.items()}
         calls.append(_Call(parent.name, True))
         try:
@@ -135,13 +168,24 @@ class Recorder:
             calls.pop()
         return y
 
+    @_unseen
     def _use(self, parent: _Call, label: str, x: Tensor, y: Tensor, function: Callable[..., Any], state: Any) -> None:
         if x.is_floating_point() and y.shape == x.shape and y.numel():
             nth = parent.used[label]
             parent.used[label] += 1
-            # computations on it are not part of the model, nor of what a checkpoint saves
-            with self._lock, torch._C.DisableTorchFunction(), saved_tensors_hooks(_itself, _itself):
+            with self._lock, saved_tensors_hooks(_itself, _itself):  # a checkpoint saves no computations on it
                 self.use(Use(parent.name, label, nth, x, y, function, in_backward(), state))
+
+
+@_unseen
+def _copied(x: Tensor) -> Tensor:
+    return x.detach().clone()
+
+
+def _kind_of(module: nn.Module) -> _Kind:
+    card = getattr(module, "card", None)
+    name = card.name if isinstance(card, Card) else type(module).__name__
+    return _Kind(class_of(module) is not None, isinstance(module, _MODULES) or hasattr(module, "card"), name)
 
 
 def _state_of(module: nn.Module) -> Any:

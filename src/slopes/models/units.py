@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FLAT = 1e-3  #: a smaller slope passes next to nothing on
 MOSTLY = 0.95
@@ -11,10 +14,20 @@ DEAD = f"output and slope are under {FLAT:g} in size for every sample"
 SATURATED = f"its slope is under {FLAT:g} in size in at least {100 * MOSTLY:g} % of the samples in which it is on"
 
 
-def mark_flat(values: Any, slopes: Any) -> tuple[Any, Any]:
-    """Masks of flat slopes, and of flat slopes with an output near 0 (off)."""
-    flat = abs(slopes) < FLAT
-    return flat, flat & (abs(values) < FLAT)
+def count_flat(values: Tensor, slopes: Tensor, axes: list[int]) -> tuple[Tensor, Tensor]:
+    """Count along the axes the flat slopes, and those of them with an output near 0 (off).
+
+    Ones and zeros of the slopes' own type take a CPU half as long as truth values.
+    """
+    flat = slopes.abs().lt_(FLAT)
+    off = values.abs().lt_(FLAT).mul_(flat)
+    return _sum(flat, axes), _sum(off, axes)
+
+
+def _sum(marks: Tensor, axes: list[int]) -> Tensor:
+    import torch
+
+    return marks.sum(axes, dtype=torch.int32) if axes else marks.int()
 
 
 def classify_units(flat: Any, off: Any, samples: Any) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ from slopes.comparing.tasks.inputs import Inputs, count_numbers, map_tensors, st
 from slopes.comparing.training.initial import initialise
 from slopes.comparing.training.slots import Slot, pulled
 from slopes.models.inventory import class_of
-from slopes.models.units import classify_units, mark_flat
+from slopes.models.units import classify_units, count_flat
 
 if TYPE_CHECKING:
     from slopes.comparing.job import Cell, Job
@@ -179,11 +179,10 @@ class Units:
     def _count(inputs: list[Tensor], calls: list[Counts], module: nn.Module, _: tuple[Tensor, ...], y: Tensor) -> None:
         x = inputs.pop()
         slope = module.slope(x) if isinstance(module, Slot) else pulled(module.forward, x)
-        flat, off = mark_flat(y.detach(), slope)
         kept = 1 if slope.ndim == 4 else slope.ndim - 1
         others = [axis for axis in range(slope.ndim) if axis != kept]
         times = slope.new_full((), slope.numel() // slope.shape[kept], dtype=torch.float64)
-        calls.append((flat.sum(others), off.sum(others), times))
+        calls.append((*count_flat(y.detach(), slope, others), times))
 
 
 def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
