@@ -41,7 +41,8 @@ def judge(name, results):
     parameters = {next(iter(card.settings)): float(number)} if number else {}
     x, cotangent = (results[name].astype(np.float64) for name in ("x", "cotangent"))
     value, slope = card(x, **parameters), card.slope(x, **parameters)
-    exact = slope * cotangent
+    rounded = slope.astype(results["x"].dtype)
+    exact = np.where(np.isinf(rounded), rounded, slope) * cotangent  # a product with an infinite slope is infinite
     wide = results["x"].dtype == np.float64
     values, pulled = ulps(results["value"], value), ulps(results["vjp"], exact)
     turning = base == "snake" and wide  # near a root of the slope after many turns the library's sine has no digits

@@ -45,7 +45,7 @@ def losses(runs):
 
 
 def noisy(inputs):
-    return inputs + 0.5 * torch.randn_like(inputs)
+    return inputs + 0.5 * torch.randn(inputs.shape).to(inputs)  # the same numbers on any device
 
 
 def relabelled(inputs, targets):
@@ -173,7 +173,7 @@ def accumulated(model, inputs, targets, loss):
 
 class Wobbly(nn.Module):
     def forward(self, inputs):
-        return inputs + 0.5 * torch.randn_like(inputs)
+        return inputs + 0.5 * torch.randn(inputs.shape).to(inputs)  # the same numbers on any device
 
 
 def scaled_by(inputs, *factors, **options):

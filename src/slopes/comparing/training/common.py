@@ -137,7 +137,7 @@ class Augmented:
         return stack_inputs([found[seed][0] for seed in seeds]), torch.stack([found[seed][1] for seed in seeds])
 
     def _changed(self, seed: int, inputs: Inputs, targets: Tensor) -> tuple[Inputs, Tensor]:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng([targets.device] if targets.is_cuda else []):
             torch.manual_seed(hash((seed, self._steps)) % 2**62)
             if self._takes_targets:
                 inputs, targets = self._function(inputs, targets)
