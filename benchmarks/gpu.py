@@ -12,7 +12,9 @@ input is read twice, the incoming gradient once, value and gradient are written.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import itertools
 import re
 import statistics
 import sys
@@ -27,7 +29,7 @@ import slopes
 from slopes.catalogue import ACTIVATIONS
 from speed import ROOT, Row, describe_machine
 
-SIZES = (2**16, 2**20, 2**24, 2**28)
+SIZES = (2**28, 2**16, 2**24, 2**20)  #: the most telling first
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 PASSES = 5  #: tensors that forward and backward read and write
 SHORTEST = 0.5  #: milliseconds of a round
@@ -39,7 +41,8 @@ OWN: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "mish": F.mish,
     "exponential": torch.exp,
 }  # fmt: skip
-COMPILED = ("gelu", "mish", "silu", "tanh", "softplus")
+COMPILED = ("gelu", "mish", "silu", "tanh", "softplus")  #: for the first size alone, as it takes seconds
+ROWS = ((8192, 128256), (8192, 1000))  #: logits of a cross-entropy
 
 
 def describe() -> Row:
@@ -109,7 +112,7 @@ def measure(only: list[str], sizes: list[int], rounds: int) -> Iterator[Row]:
                     continue
                 functions: dict[str, Callable[[Tensor], Tensor]] = {"slopes": card}
                 functions["torch" if name in OWN else "eager"] = OWN.get(name) or compose(card)
-                if name in COMPILED:
+                if name in COMPILED and size == sizes[0]:
                     torch._dynamo.reset()
                     functions["torch.compile"] = torch.compile(OWN[name])
                 calls = {
@@ -121,6 +124,25 @@ def measure(only: list[str], sizes: list[int], rounds: int) -> Iterator[Row]:
                     reached = bytes_of_all / time / 1e3
                     row = {"work": name, "dtype": kind, "size": str(size)}
                     yield row | _figures(contender, time, reached, reached / bandwidth)
+
+
+def measure_cross_entropy(rounds: int) -> Iterator[Row]:
+    """Yield the rows of cross-entropies; bandwidth counts the logits and their gradient once."""
+    for kind, dtype in DTYPES.items():
+        for count, classes in ROWS:
+            torch.cuda.empty_cache()
+            logits = torch.randn(count, classes, device="cuda", dtype=dtype).requires_grad_()
+            labels = torch.arange(count, device="cuda") * 7 % classes
+            bandwidth = 2 * logits.numel() * dtype.itemsize / measure_copy(logits.detach(), rounds) / 1e3
+            functions = {"slopes": slopes.cross_entropy, "torch": F.cross_entropy}
+            calls = {
+                contender: lambda f=function: torch.autograd.grad(f(logits, labels), logits)  # noqa: B023
+                for contender, function in functions.items()
+            }
+            for contender, time in take_turns(calls, rounds).items():
+                reached = 2 * logits.numel() * dtype.itemsize / time / 1e3
+                row = {"work": "cross_entropy", "dtype": kind, "size": f"{count}x{classes}"}
+                yield row | _figures(contender, time, reached, reached / bandwidth)
 
 
 def _figures(contender: str, microseconds: float, bandwidth: float, share: float) -> Row:
@@ -141,17 +163,24 @@ def main() -> None:
         "--folder", type=Path, default=ROOT / "benchmarks" / "results", help="where the file is written"
     )
     options = parser.parse_args()
-    machine, rows = describe(), []
-    for row in measure(options.only, options.sizes, options.rounds):
-        print("  ".join(f"{text:>13}" for text in row.values()), flush=True)
-        rows.append(row | machine)
-    if options.print:
-        return
+    machine = describe()
+    found = itertools.chain(
+        measure_cross_entropy(options.rounds) if not options.only or "cross_entropy" in options.only else (),
+        measure(options.only, options.sizes, options.rounds),
+    )
     card = re.sub(r"[^a-z0-9]+", "-", machine["gpu"].lower()).strip("-")
-    with (options.folder / f"gpu-{card}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    with contextlib.ExitStack() as stack:
+        writer = None
+        for row in found:
+            print("  ".join(f"{text:>13}" for text in row.values()), flush=True)
+            if options.print:
+                continue
+            if writer is None:
+                file = stack.enter_context((options.folder / f"gpu-{card}.csv").open("w", newline=""))
+                writer = csv.DictWriter(file, [*row, *machine], lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(row | machine)
+            file.flush()  # what was measured stays, if time runs out
 
 
 if __name__ == "__main__":

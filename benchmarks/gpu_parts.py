@@ -1,10 +1,9 @@
-"""Measure what limits the Triton kernels of activations: block and warps, quotient, exponential, and the launch.
+"""Measure what limits the Triton kernels of activations: block and warps, arithmetic, and the launch.
 
     python benchmarks/gpu_parts.py
 
-Each line is a kernel's time for 2^28 entries of bfloat16 and its share of a copy's bandwidth. Parts of the printed
-source are exchanged for cheaper ones, whose digits are too few, to see what they cost; "hardware" kernels are written
-by hand with the functions of the device.
+Each line is a kernel's time for 2^28 entries of bfloat16 and its share of a copy's bandwidth. "hardware"
+kernels are written by hand with the functions of the device.
 """
 
 from __future__ import annotations
@@ -23,11 +22,6 @@ from slopes.kernels.gpu import launching
 from slopes.kernels.printing.triton import BLOCK
 
 SIZE = 2**28
-#: functions exchanged for cheaper ones
-CHEAP = {
-    "quotient": ("divided", "@triton.jit\ndef divided(a, b):\n    return a / b\n"),
-    "exponential": ("growth", "@triton.jit\ndef growth(r):\n    return tl.exp(r) - 1.0\n"),
-}
 HARDWARE = {
     "silu": ("x / (1.0 + tl.exp(-x))", "cotangent * tl.sigmoid(x) * (1.0 + x * (1.0 - tl.sigmoid(x)))"),
     "gelu": (
@@ -35,18 +29,6 @@ HARDWARE = {
         "cotangent * (0.5 + 0.5 * tl.erf(x * 0.70710678) + x * 0.39894228 * tl.exp(-0.5 * x * x))",
     ),
 }
-
-
-def exchange(source: str, block: int = BLOCK, cheap: tuple[str, ...] = ()) -> str:
-    """Return the source of a kernel with another block, and cheaper functions."""
-    source = re.sub(rf"\b{BLOCK}\b", str(block), source)
-    for name in cheap:
-        function, text = CHEAP[name]
-        source = re.sub(rf"^(from .*machine import .*)\b{function}\b,? ?", r"\1", source, flags=re.M).rstrip(", ")
-        source = re.sub(rf"@triton\.jit\ndef {function}\(.*?(?=\n\n\n)", "", source, flags=re.S)
-        head, mark, rest = source.partition("\n\n\n")
-        source = f"{head.rstrip(', ')}\n\n\n{text}{mark}{rest}"
-    return source
 
 
 def time_kernel(source: str, tensors: list[torch.Tensor], warps: int = 4) -> float:
@@ -97,16 +79,11 @@ def vary_blocks(kernels: Kernels) -> None:
         for output in ("value", "vjp"):
             for block, warps in ((1024, 4), (512, 4), (1024, 8), (2048, 4), (2048, 8), (4096, 8)):
                 title = f"{name} {output}, {block} entries, {warps} warps"
-                kernels.measure(title, output, exchange(source_of(name, output), block), warps)
+                kernels.measure(title, output, re.sub(rf"\b{BLOCK}\b", str(block), source_of(name, output)), warps)
 
 
-def exchange_parts(kernels: Kernels) -> None:
-    """Measure kernels with cheaper functions, and those of the device's own functions."""
-    for name in ("silu", "gelu", "mish"):
-        for output in ("value", "vjp"):
-            for cheap in (("quotient",), ("exponential",), ("quotient", "exponential")):
-                title = f"{name} {output}, cheap {' and '.join(cheap)}"
-                kernels.measure(title, output, exchange(source_of(name, output), cheap=cheap))
+def measure_hardware(kernels: Kernels) -> None:
+    """Measure kernels of the device's own functions."""
     for name, texts in HARDWARE.items():
         for output, text in zip(("value", "vjp"), texts, strict=True):
             source = source_of("linear", output)
@@ -142,7 +119,7 @@ def main() -> None:
         if card.name == name and not card.rowwise:
             for output in ("value", "vjp"):
                 kernels.measure(f"{name} {output}", output, source_of(name, output))
-    exchange_parts(kernels)
+    measure_hardware(kernels)
     vary_blocks(kernels)
 
 

@@ -75,6 +75,22 @@ def sin_squared_tail(square):
     return (mpmath.sin(mpmath.sqrt(square)) ** 2 - square) / square**2
 
 
+def tanh_share(square):
+    """tanh(x) / x, where x² is the square."""
+    x = mpmath.sqrt(square)
+    return mpmath.tanh(x) / x if square > 1e-20 else mpmath.mpf(1)
+
+
+def tanhshrink_share(square):
+    """(x − tanh(x)) / x³, where x² is the square."""
+    return mpmath.mpf(1) / 3 + square * tanhshrink_tail(square)
+
+
+def sin_squared_share(square):
+    """sin(r)² / r², where r² is the square."""
+    return 1 + square * sin_squared_tail(square)
+
+
 def fit(function, low, high, degree):
     """Return the coefficients of the polynomial through the Chebyshev points, lowest degree first."""
     count = degree + 1
@@ -95,6 +111,17 @@ FITS = [
     ("SIN", "(sin(r) − r) / r³ in r² for |r| up to π/4 and a hundredth more", sin_tail, (0, EIGHTH_TURN**2), 3, 6),
     ("COS", "(cos(r) − 1 + r²/2) / r⁴ in r², likewise", cos_tail, (0, EIGHTH_TURN**2), 3, 6),
     ("SIN_SQUARED", "(sin(r)² − r²) / r⁴ in r², likewise", sin_squared_tail, (0, EIGHTH_TURN**2), 3, 7),
+]  # fmt: skip
+
+#: for half types: name, comment, function, interval, degree
+COARSE = [
+    ("EXPM1", "(exp(x) − 1) / x for |x| up to 1/4", exp_share, (-HALF / 2, HALF / 2), 4),
+    ("EXPM1_LESS", "(exp(x) − 1 − x) / x² for |x| up to 1/2", exp_tail, (-HALF, HALF), 5),
+    ("TANH", "tanh(x) / x in x² up to 1/5", tanh_share, (mpmath.mpf(0), mpmath.mpf(1) / 5), 3),
+    ("TANHSHRINK", "(x − tanh(x)) / x³ in x² up to 9/16", tanhshrink_share, (mpmath.mpf(0), mpmath.mpf(9) / 16), 4),
+    ("LOG1P", "log(1 + e) / e in e − 1/2, for e from 0 to 1", log1p_share, (-HALF, HALF), 7),
+    ("MILLS", "Φ(−a)·exp(a²/2)·(a + 4) in 1 − 8/(a + 4), to 16", mills, (mpmath.mpf(-1), HALF + HALF / 5), 8),
+    ("SIN_SQUARED", "sin(r)² / r² in r², likewise up to π/4", sin_squared_share, (0, EIGHTH_TURN**2), 3),
 ]  # fmt: skip
 
 
@@ -128,6 +155,10 @@ def text():
             error = max(abs(mpmath.polyval(exact[::-1], p) / function(p) - 1) for p in points)
             print(name, kind, degree, "relative error of the fit:", mpmath.nstr(error, 2), file=sys.stderr)
         lines.append("")
+    for name, comment, function, (low, high), degree in COARSE:
+        lines.append(f"# {comment}")
+        exact = fit(function, low, high, degree)
+        lines += [*table(f"{name}_COARSE", [repr(float(np.float32(str(c)))) for c in exact]), ""]
     lines.append(f"# the {64 * WORDS} bits of 1/π after its point, 64 in each")
     with mpmath.workprec(64 * WORDS + 64):
         bits = int(mpmath.floor(mpmath.ldexp(1 / mpmath.pi, 64 * WORDS)))

@@ -163,17 +163,21 @@ def _write(
     language: str,
 ) -> str:  # fmt: skip
     card = card.with_(**dict(bound))
-    if dtype in HALF:  # a half type rounds the errors of float32 away
-        dtype, arithmetic = "float32", "float64" if card._root.name in WIDE["value"] else "float32"
+    is_coarse = dtype in HALF and not (inputs and card._root.name in OF_MANY_TURNS)
+    if is_coarse:  # a half type rounds the errors of float32 away
+        dtype = arithmetic = "float32"
+    elif dtype in HALF:
+        dtype, arithmetic = "float32", "float64"
     else:
         arithmetic = "float64" if inputs else arithmetic_of(card, outputs, dtype)
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, inputs=inputs)
     if language == "triton":
-        return print_triton_kernel(recorded, card.name, inputs)
+        return print_triton_kernel(recorded, card.name, inputs, is_coarse)
     return print_program(recorded, card.name, False, inputs)
 
 
 HALF = ("float16", "bfloat16")
+OF_MANY_TURNS = ("snake",)  #: a large x times a parameter needs all digits of that
 _write_once = lru_cache(maxsize=1024)(_write)
 
 

@@ -6,7 +6,6 @@ Triton keeps machine code in a folder of its own.
 from __future__ import annotations
 
 import importlib.util
-import linecache
 import os
 import threading
 from collections.abc import Sequence
@@ -14,14 +13,17 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from torch import _C
 
+from slopes.kernels.gpu.loading import load
 from slopes.kernels.printing.triton import BLOCK
 
 Tensor = torch.Tensor
 
 TYPES = {torch.float32: "*fp32", torch.float64: "*fp64", torch.float16: "*fp16", torch.bfloat16: "*bf16"}
-#: without fusion, as error-free sums need each rounding
-OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}
+OPTIONS = {"num_warps": 4}
+#: products and sums of half types are fused; error-free sums need each rounding
+FUSED = {"*fp16", "*bf16"}
 LEAST_CAPABILITY = (8, 0)
 _lock = threading.RLock()
 
@@ -34,16 +36,6 @@ def is_available(device: int) -> bool:
     if os.environ.get("TRITON_INTERPRET", "0").strip() not in ("", "0"):
         return False
     return torch.cuda.get_device_capability(device) >= LEAST_CAPABILITY
-
-
-@lru_cache(maxsize=1024)
-def load(source: str) -> Any:
-    """The function `kernel` of a source, which Triton reads anew when it compiles."""
-    name = f"slopes.kernels.gpu.written_{abs(hash(source)):x}"
-    linecache.cache[f"<{name}>"] = (len(source), None, source.splitlines(keepends=True), f"<{name}>")
-    namespace: dict[str, Any] = {"__name__": name}
-    exec(compile(source, f"<{name}>", "exec"), namespace)
-    return namespace["kernel"]
 
 
 def compile_for(source: str, types: Sequence[str], capability: int | None = None, is_aligned: bool = True) -> Any:
@@ -60,42 +52,51 @@ def compile_for(source: str, types: Sequence[str], capability: int | None = None
     places = [place for place, kind in enumerate(types) if kind.startswith("*")] if is_aligned else []
     target = None if capability is None else GPUTarget("cuda", capability, 32)
     ast = ASTSource(function, signature, {}, {(place,): [["tt.divisibility", 16]] for place in places})
-    return triton.compile(ast, target=target, options=OPTIONS)
+    return triton.compile(ast, target=target, options=OPTIONS | {"enable_fp_fusion": not FUSED.isdisjoint(types)})
 
 
 class GpuKernel:
-    """A kernel of pointers, numbers and a size, compiled for each GPU when it is first needed there."""
+    """A kernel of pointers, numbers and a size, compiled for each GPU when it is first needed there.
+
+    A call takes Triton's launcher itself, as most of the time of a small call is Python's; hooks of Triton's profilers
+    do not see it.
+    """
 
     def __init__(self, source: str, arguments: int) -> None:
         self._source, self._arguments = source, arguments
-        self._compiled: dict[Any, Any] = {}
+        self._compiled: dict[Any, tuple[Any, Any, Any]] = {}
 
     def __call__(self, numbers: tuple[float, ...], *tensors: Tensor) -> None:
         """Compute the last tensors from the first ones, all of one size, without gaps and in one order."""
         first, arguments = tensors[0], self._arguments
-        device = first.get_device()
-        if torch.cuda.current_device() != device:
+        device, size = first.get_device(), first.numel()
+        if device != _C._cuda_getDevice():
             with torch.cuda.device(device):
                 self(numbers, *tensors)
             return
         pointers = [tensor.data_ptr() for tensor in tensors]
-        key = device, first.dtype, not any(pointer % 16 for pointer in pointers)
-        compiled = self._compiled.get(key) or self._compile(key, len(numbers), len(tensors))
-        size = first.numel()
-        compiled[(-(-size // BLOCK), 1, 1)](*pointers[:arguments], *numbers, *pointers[arguments:], size)
+        key = device, first.dtype, not any([pointer & 15 for pointer in pointers])
+        launch, function, metadata = self._compiled.get(key) or self._compile(key, len(numbers), len(tensors))
+        if size:
+            launch(
+                -(-size // BLOCK), 1, 1, _C._cuda_getCurrentRawStream(device), function, metadata, None, None, None,
+                *pointers[:arguments], *numbers, *pointers[arguments:], size,
+            )  # fmt: skip
 
     def prepare(self, x: Tensor, numbers: int, count: int) -> None:
         """Compile for the GPU and dtype of a tensor, with so many numbers and pointers."""
         with torch.cuda.device(x.get_device()):
             self._compile((x.get_device(), x.dtype, True), numbers, count)
 
-    def _compile(self, key: tuple[int, torch.dtype, bool], numbers: int, count: int) -> Any:
+    def _compile(self, key: tuple[int, torch.dtype, bool], numbers: int, count: int) -> tuple[Any, Any, Any]:
         _, dtype, is_aligned = key
         types = [TYPES[dtype]] * count
         types[self._arguments : self._arguments] = ["fp64"] * numbers
         with _lock:
             if key not in self._compiled:
-                self._compiled[key] = compile_for(self._source, types, is_aligned=is_aligned)
+                compiled = compile_for(self._source, types, is_aligned=is_aligned)
+                compiled._init_handles()
+                self._compiled[key] = compiled.run, compiled.function, compiled.packed_metadata
         return self._compiled[key]
 
 

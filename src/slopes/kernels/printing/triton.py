@@ -5,10 +5,12 @@ Triton infers from the pointers which dtype a kernel reads and writes: half type
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from slopes.kernels.printing.entries import list_inputs
-from slopes.kernels.printing.triton_forms import MACHINE, list_needed, print_functions, spell
+from slopes.kernels.printing.triton_forms import COARSE, MACHINE, list_needed, print_functions, spell
 from slopes.readings.program import Line, Program
 from slopes.readings.trace import TraceError
 
@@ -29,15 +31,18 @@ HEADER = '''\
 
 import triton
 import triton.language as tl
-from slopes.kernels.gpu.machine import {machine}
 '''
+IMPORT = "from slopes.kernels.gpu.{module} import {names}\n"
 
 
-def print_triton_kernel(program: Program, title: str, scalars: Sequence[str] = ()) -> str:
+def print_triton_kernel(program: Program, title: str, scalars: Sequence[str] = (), is_coarse: bool = False) -> str:
     """Source of a module with a function `kernel` of pointers to entries without gaps.
 
-    It takes pointers for inputs, numbers for those in `scalars`, pointers for outputs, and the number of entries.
+    It takes pointers for inputs, numbers for those in `scalars`, pointers for outputs, and the number of entries. A
+    coarse kernel computes half types in float32 alone, by the functions of `slopes.kernels.gpu.coarse`.
     """
+    if is_coarse:
+        program = _narrowed(program)
     inputs = list_inputs(program, scalars)
     outputs = [f"{name}_out" for name, _ in program.outputs]
     pointers = [name for name in inputs if name.endswith("_in")]
@@ -53,7 +58,7 @@ def print_triton_kernel(program: Program, title: str, scalars: Sequence[str] = (
     ]
     for place, line in enumerate(program.lines):
         if line.operation not in ("input", "constant"):
-            body.append(f"v{place} = {_expression(program, line)}")
+            body.append(f"v{place} = {_expression(program, line, is_coarse)}")
     results = [_whole_operand(program, place) for _, place in program.outputs]
     stores = list(zip(outputs, results, strict=True))
     body += [
@@ -65,12 +70,25 @@ def print_triton_kernel(program: Program, title: str, scalars: Sequence[str] = (
     listed = ", ".join([*inputs, *outputs, "size"])
     kernel = f"\n\n@triton.jit\ndef kernel({listed}):\n" + "".join(f"    {line}\n" for line in body)
     kinds = {line.dtype for line in program.lines if line.operation != "input"} & {"float32", "float64"}
-    functions = print_functions(list_needed(kernel), kinds.pop() if len(kinds) == 1 else "")
-    used = set(list_needed(functions + kernel))
-    header = HEADER.format(title=title, machine=", ".join(name for name in MACHINE if name in used))
-    if not used & set(MACHINE):
-        header = header.rpartition("from ")[0]
-    return header + functions + kernel
+    coarse = [name for name in list_needed(kernel) if is_coarse and name in COARSE]
+    functions = print_functions(
+        [name for name in list_needed(kernel) if name not in coarse], kinds.pop() if len(kinds) == 1 else ""
+    )
+    used = {*list_needed(functions), *list_needed(kernel)} - set(coarse)
+    modules = {"coarse": coarse, "machine": [name for name in MACHINE if name in used]}
+    imports = (IMPORT.format(module=module, names=", ".join(names)) for module, names in modules.items() if names)
+    return HEADER.format(title=title) + "".join(imports) + functions + kernel
+
+
+def _narrowed(program: Program) -> Program:
+    """The program with all of its arithmetic in float32."""
+    lines = [
+        replace(line, dtype="float32" if line.dtype == "float64" else line.dtype)
+        if line.operation != "float64"
+        else replace(line, operation="float32", dtype="float32")
+        for line in program.lines
+    ]
+    return replace(program, lines=tuple(lines))
 
 
 def _convert_inputs(program: Program, inputs: dict[str, str]) -> list[str]:
@@ -84,7 +102,7 @@ def _convert_inputs(program: Program, inputs: dict[str, str]) -> list[str]:
     return statements
 
 
-def _expression(program: Program, line: Line) -> str:
+def _expression(program: Program, line: Line, is_coarse: bool) -> str:
     if line.operation in OPERATORS:
         lines = [program.lines[place] for place in line.arguments]
         are_constants = [argument.operation == "constant" for argument in lines]
@@ -93,6 +111,10 @@ def _expression(program: Program, line: Line) -> str:
             for argument, place, is_constant in zip(lines, line.arguments, are_constants, strict=True)
         ]
         return OPERATORS[line.operation].format(*operands)
+    if line.operation == "divide":
+        factor = _factor(program.lines[line.arguments[1]], is_coarse)
+        if factor is not None:
+            return f"{_whole_operand(program, line.arguments[0])} * {factor}"
     operands = [_whole_operand(program, place) for place in line.arguments]
     if line.operation in CALLS:
         return CALLS[line.operation].format(*operands)
@@ -104,9 +126,20 @@ def _expression(program: Program, line: Line) -> str:
     return f"{form}({', '.join(operands)})"
 
 
+def _factor(divisor: Line, is_coarse: bool) -> str | None:
+    """The reciprocal of a constant, where a product with it is rounded as the quotient is, or nearly so."""
+    if divisor.operation != "constant" or not 2.0**-60 < abs(float(divisor.text)) < 2.0**60:
+        return None
+    number = float(divisor.text)
+    return _spell_operand(1.0 / number) if is_coarse or abs(math.frexp(number)[0]) == 0.5 else None
+
+
+def _spell_operand(number: float) -> str:
+    return f"({spell(number)})" if number < 0 else spell(number)
+
+
 def _literal(line: Line) -> str:
-    text = spell(float(line.text))
-    return f"({text})" if text[0] == "-" else text
+    return _spell_operand(float(line.text))
 
 
 def _whole_operand(program: Program, place: int) -> str:

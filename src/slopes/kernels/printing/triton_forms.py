@@ -40,6 +40,12 @@ MACHINE = (
     "lowered_scales_in", "nearest", "negated", "negated_by_second", "negated_if_odd", "power_of_two", "scales_in",
     "sin_far", "snake_slope_far", "sqrt", "with_sign_of",
 )  # fmt: skip
+#: names of `slopes.kernels.gpu.coarse`
+COARSE = (
+    "decay", "divided", "exp", "expm1", "expm1_less", "gate_slope", "mish", "mish_slope", "ndtr", "normal_gate_slope",
+    "sigmoid", "sigmoid_fine", "sigmoid_slope", "sigmoid_slope_beside", "silu", "snake", "snake_slope", "softcap",
+    "softplus", "sqrt", "tanh", "tanhshrink",
+)  # fmt: skip
 IS_SINGLE = "x.dtype == tl.float32"
 SPELLED = {"abs": "tl.abs", "fma": "tl.fma", "where": "tl.where"}
 #: functions with two forms: a block that has an entry far from 0 takes the second, too
