@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import _C
 
 from slopes.kernels.gpu.loading import load
 from slopes.kernels.printing.triton import BLOCK
@@ -56,47 +55,38 @@ def compile_for(source: str, types: Sequence[str], capability: int | None = None
 
 
 class GpuKernel:
-    """A kernel of pointers, numbers and a size, compiled for each GPU when it is first needed there.
-
-    A call takes Triton's launcher itself, as most of the time of a small call is Python's; hooks of Triton's profilers
-    do not see it.
-    """
+    """A kernel of pointers, numbers and a size, compiled for each GPU when it is first needed there."""
 
     def __init__(self, source: str, arguments: int) -> None:
         self._source, self._arguments = source, arguments
-        self._compiled: dict[Any, tuple[Any, Any, Any]] = {}
+        self._compiled: dict[Any, Any] = {}
 
     def __call__(self, numbers: tuple[float, ...], *tensors: Tensor) -> None:
         """Compute the last tensors from the first ones, all of one size, without gaps and in one order."""
         first, arguments = tensors[0], self._arguments
         device, size = first.get_device(), first.numel()
-        if device != _C._cuda_getDevice():
+        if torch.cuda.current_device() != device:
             with torch.cuda.device(device):
                 self(numbers, *tensors)
             return
         pointers = [tensor.data_ptr() for tensor in tensors]
         key = device, first.dtype, not any([pointer & 15 for pointer in pointers])
-        launch, function, metadata = self._compiled.get(key) or self._compile(key, len(numbers), len(tensors))
+        compiled = self._compiled.get(key) or self._compile(key, len(numbers), len(tensors))
         if size:
-            launch(
-                -(-size // BLOCK), 1, 1, _C._cuda_getCurrentRawStream(device), function, metadata, None, None, None,
-                *pointers[:arguments], *numbers, *pointers[arguments:], size,
-            )  # fmt: skip
+            compiled[(-(-size // BLOCK), 1, 1)](*pointers[:arguments], *numbers, *pointers[arguments:], size)
 
     def prepare(self, x: Tensor, numbers: int, count: int) -> None:
         """Compile for the GPU and dtype of a tensor, with so many numbers and pointers."""
         with torch.cuda.device(x.get_device()):
             self._compile((x.get_device(), x.dtype, True), numbers, count)
 
-    def _compile(self, key: tuple[int, torch.dtype, bool], numbers: int, count: int) -> tuple[Any, Any, Any]:
+    def _compile(self, key: tuple[int, torch.dtype, bool], numbers: int, count: int) -> Any:
         _, dtype, is_aligned = key
         types = [TYPES[dtype]] * count
         types[self._arguments : self._arguments] = ["fp64"] * numbers
         with _lock:
             if key not in self._compiled:
-                compiled = compile_for(self._source, types, is_aligned=is_aligned)
-                compiled._init_handles()
-                self._compiled[key] = compiled.run, compiled.function, compiled.packed_metadata
+                self._compiled[key] = compile_for(self._source, types, is_aligned=is_aligned)
         return self._compiled[key]
 
 
