@@ -15,12 +15,9 @@ SATURATED = f"its slope is under {FLAT:g} in size in at least {100 * MOSTLY:g} %
 
 
 def count_flat(values: Tensor, slopes: Tensor, axes: list[int]) -> tuple[Tensor, Tensor]:
-    """Count along the axes the flat slopes, and those of them with an output near 0 (off).
-
-    Ones and zeros of the slopes' own type take a CPU half as long as truth values.
-    """
-    flat = slopes.abs().lt_(FLAT)
-    off = values.abs().lt_(FLAT).mul_(flat)
+    """Count along the axes the flat slopes, and those of them with an output near 0 (off)."""
+    flat = slopes.abs() < FLAT
+    off = flat & (values.abs() < FLAT)
     return _sum(flat, axes), _sum(off, axes)
 
 
