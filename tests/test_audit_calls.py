@@ -235,9 +235,7 @@ def test_a_process_is_waited_for_and_killed(start, tmp_path):
     with pytest.raises(TimeoutError):
         process.wait(0.01)
     assert process.returncode is None
-    processes.kill(process)
-    process.wait()
-    process.close()
+    processes.end(process)
     assert process.returncode
 
 
@@ -245,9 +243,7 @@ def test_a_process_is_waited_for_and_killed(start, tmp_path):
 def test_a_nursery_that_has_ended_is_started_again(tmp_path):
     def start():
         process = processes.start(tmp_path / "told", tmp_path / "trace")
-        processes.kill(process)
-        process.wait()
-        process.close()
+        processes.end(process)
         return processes._nursery
 
     before = start()

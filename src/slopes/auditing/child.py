@@ -51,14 +51,12 @@ def _supervised(spec: str, job: bytes, folder: Path, time_limit: float) -> Repor
     _running.add(process)
     hung = False
     try:
-        process.send(len(job).to_bytes(8, "big") + job)
+        process.send(job)
         process.wait(time_limit + 300.0)  # time to import torch, which the limit does not count
     except TimeoutError:
         hung = True
     finally:
-        processes.kill(process)
-        process.wait()
-        process.close()
+        processes.end(process)
         _running.discard(process)
     lines = [json.loads(line) for line in told.read_text().splitlines()]
     last = lines[-1] if lines else {"check": STARTING}

@@ -31,7 +31,8 @@ class Process(Protocol):
     pid: int
     returncode: int | None
 
-    def send(self, job: bytes) -> None: ...
+    def send(self, job: bytes) -> None:
+        """Write the job, after its size in 8 bytes."""
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait for the end and set `returncode`, or raise TimeoutError."""
@@ -47,6 +48,13 @@ def start(told: Path, trace: Path) -> Process:
             with suppress(EOFError, OSError):
                 return Forked(told, trace)
     return Started(told, trace)
+
+
+def end(process: Process) -> None:
+    """Kill a process and all that it has started, and wait until it has ended."""
+    kill(process)
+    process.wait()
+    process.close()
 
 
 def kill(process: Process) -> None:
@@ -70,7 +78,7 @@ class Started:
     def send(self, job: bytes) -> None:
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
-            self._process.stdin.write(job)
+            self._process.stdin.write(_framed(job))
             self._process.stdin.flush()
 
     def wait(self, seconds: float | None = None) -> None:
@@ -103,7 +111,7 @@ class Forked:
 
     def send(self, job: bytes) -> None:
         with suppress(BrokenPipeError):
-            self._connection.sendall(job)
+            _send(self._connection, job)
 
     def wait(self, seconds: float | None = None) -> None:
         if self.returncode is None:
@@ -127,9 +135,7 @@ def _environment() -> dict[str, str]:
 
 def _run_module(*arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", MODULE, *arguments]  # -P: nothing of the working directory is imported
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, env=_environment(), start_new_session=True, **streams
-    )  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=_environment(), start_new_session=True, **streams)
 
 
 # ---------------------------------------------------------------------------------------- the side of the caller
@@ -180,8 +186,12 @@ def _connect() -> socket.socket:
                 _nursery = None
 
 
+def _framed(message: bytes) -> bytes:
+    return len(message).to_bytes(8, "big") + message
+
+
 def _send(connection: socket.socket, message: bytes) -> None:
-    connection.sendall(len(message).to_bytes(8, "big") + message)
+    connection.sendall(_framed(message))
 
 
 def _receive(connection: socket.socket) -> bytes:
