@@ -45,9 +45,13 @@ def _masked(subject: Subject, way: Selection, arguments: Arguments) -> tuple[Arg
 
 
 def _with_a_gradient(subject: Subject) -> Arguments:
-    """First of a few draws at which the gradient is not 0 everywhere, as that of a region without positives may be."""
-    draws = [subject.draw(seed, rows=min(2, subject.form.shape[0])) for seed in range(8)]
-    return next((arguments for arguments in draws if bool(subject.gradient(*arguments)[1].any())), draws[0])
+    """First of a few draws with a gradient that is not 0 everywhere; a region without positives may have none."""
+    rows = min(2, subject.form.shape[0])
+    for seed in range(8):
+        arguments = subject.draw(seed, rows=rows)
+        if bool(subject.gradient(*arguments)[1].any()):
+            return arguments
+    return subject.draw(rows=rows)
 
 
 def _leaks(subject: Subject, way: Selection) -> Finding | None:
