@@ -19,6 +19,7 @@ from slopes.catalogue import ACTIVATIONS
 from slopes.kernels.programs import source_and_numbers
 
 HERE = pathlib.Path(__file__).parent
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 3.0, -3.0, 1.0, -1.0, 0.5, -0.5, 6.0]
 ONE_BY_ONE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not card.rowwise]
 
 
@@ -144,6 +145,8 @@ def test_the_source_is_shown():
     assert "2.09147553258932e-09" not in source  # only the polynomials of its own arithmetic
     with pytest.raises(ValueError, match="language must be 'numba' or 'triton', got 'cuda'"):
         kernels.source(slopes.silu, "value", language="cuda")
+    with pytest.raises(kernels.TraceError, match="silu cannot be traced"):
+        kernels.source(slopes.silu, "value", dtype="float16")  # Numba has no half types
     with pytest.raises(kernels.TraceError, match="softmax is computed by rows"):
         kernels.source(slopes.softmax, "value", language="triton")
 

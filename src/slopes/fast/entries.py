@@ -201,8 +201,6 @@ def _is_ours(card: Any) -> bool:
 
 
 def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
-    from slopes.kernels.programs import are_worthwhile
-
     size = x.numel()
     if size < LARGE:
         return None
@@ -210,6 +208,7 @@ def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
         from slopes.kernels.tensors import gpu
 
         return gpu.find(card, parameters, x) if _is_ours(card) or size >= LARGE_FOR_A_USER_ON_A_GPU else None
+    from slopes.kernels.programs import are_worthwhile
     from slopes.kernels.tensors import activations
 
     return activations.find(card, parameters, x.dtype) if are_worthwhile(card, size) else None

@@ -163,11 +163,10 @@ def _write(
     language: str,
 ) -> str:  # fmt: skip
     card = card.with_(**dict(bound))
-    is_coarse = dtype in HALF and not (inputs and card._root.name in OF_MANY_TURNS)
-    if is_coarse:  # a half type rounds the errors of float32 away
-        dtype = arithmetic = "float32"
-    elif dtype in HALF:
-        dtype, arithmetic = "float32", "float64"
+    is_half = language == "triton" and dtype in HALF
+    is_coarse = is_half and not (inputs and card._root.name in OF_MANY_TURNS)
+    if is_half:  # its few digits hide the errors of float32
+        dtype, arithmetic = "float32", "float32" if is_coarse else "float64"
     else:
         arithmetic = "float64" if inputs else arithmetic_of(card, outputs, dtype)
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, inputs=inputs)

@@ -10,7 +10,7 @@ import triton.language as tl
 
 from slopes.kernels.arithmetic import coefficients
 from slopes.kernels.gpu.loading import load
-from slopes.kernels.gpu.machine import any_beyond, snake_slope_far
+from slopes.kernels.gpu.machine import any_beyond, is_odd, magic, snake_slope_far
 
 
 def polynomial(numbers):
@@ -32,7 +32,6 @@ sin_squared_share = polynomial(coefficients.SIN_SQUARED_COARSE)
 TWO_BY_PI = tl.constexpr(0.6366197723675814)
 HALF_PI = tl.constexpr(coefficients.HALF_PI_SINGLE[0])
 HALF_PI_LOW = tl.constexpr(coefficients.HALF_PI_SINGLE[1])
-MAGIC = tl.constexpr(12582912.0)  # a sum with it has the nearest integer in its low bits
 NEAR = tl.constexpr(65536.0)  # up to here the quarter turns are exact
 LEAST = tl.constexpr(1e-45)  # x·σ(x) of a subnormal x is a little more than x / 2, which may be a tie
 ENDED = tl.constexpr(-200.0)  # exp is 0 below, times any number
@@ -212,13 +211,13 @@ def snake(x, a=None):
     angle = x
     if a is not None:
         angle = a * x
-    n = angle * TWO_BY_PI + MAGIC
-    turns = n - MAGIC
+    n = angle * TWO_BY_PI + magic(angle)
+    turns = n - magic(n)
     r = tl.fma(turns, -HALF_PI, angle)
     r = tl.fma(turns, -HALF_PI_LOW, r)
     square = r * r
     square = square * sin_squared_share(square)
-    square = tl.where((n.to(tl.int32, bitcast=True) & 1) != 0, 1.0 - square, square)
+    square = tl.where(is_odd(n), 1.0 - square, square)
     if a is not None:
         square = tl.where(tl.abs(angle) < 1e-10, angle * x, square * (1.0 / a))
     return tl.where(tl.abs(angle) < 8192.0, x + square, x)
@@ -232,15 +231,15 @@ def snake_slope(x, a=None):
     else:
         angle = a * x
         low = tl.fma(a, x, angle * -1.0)
-    n = (angle * TWO_BY_PI + 0.5) + MAGIC
-    turns = (n - MAGIC) - 0.5
+    n = (angle * TWO_BY_PI + 0.5) + magic(angle)
+    turns = (n - magic(n)) - 0.5
     r = tl.fma(turns, -HALF_PI, angle)
     r = tl.fma(turns, -HALF_PI_LOW, r)
     if a is not None:
         r = r + low
     square = r * r
     half = square * sin_squared_share(square)
-    slope = tl.where((n.to(tl.int32, bitcast=True) & 1) != 0, 2.0 - 2.0 * half, 2.0 * half)
+    slope = tl.where(is_odd(n), 2.0 - 2.0 * half, 2.0 * half)
     if any_beyond(angle, NEAR):
         slope = tl.where(tl.abs(angle) > NEAR, snake_slope_far(angle, low), slope)
     return slope

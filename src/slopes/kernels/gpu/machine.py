@@ -1,6 +1,6 @@
 """Functions of the arithmetic of a GPU, for kernels: the namesakes of `slopes.kernels.arithmetic.machine`.
 
-Triton's own quotient, root and negation of float32 are not those of IEEE 754, which error-free sums need.
+Error-free sums need quotients, roots and negations of float32 as IEEE 754 defines them; Triton's own differ.
 """
 
 import triton

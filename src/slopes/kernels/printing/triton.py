@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from slopes.kernels.printing.entries import list_inputs
-from slopes.kernels.printing.triton_forms import COARSE, MACHINE, list_needed, print_functions, spell
+from slopes.kernels.printing.triton_forms import list_needed, names_in, print_functions, spell
 from slopes.readings.program import Line, Program
 from slopes.readings.trace import TraceError
 
@@ -70,12 +70,12 @@ def print_triton_kernel(program: Program, title: str, scalars: Sequence[str] = (
     listed = ", ".join([*inputs, *outputs, "size"])
     kernel = f"\n\n@triton.jit\ndef kernel({listed}):\n" + "".join(f"    {line}\n" for line in body)
     kinds = {line.dtype for line in program.lines if line.operation != "input"} & {"float32", "float64"}
-    coarse = [name for name in list_needed(kernel) if is_coarse and name in COARSE]
+    coarse = [name for name in list_needed(kernel) if is_coarse and name in names_in("coarse")]
     functions = print_functions(
         [name for name in list_needed(kernel) if name not in coarse], kinds.pop() if len(kinds) == 1 else ""
     )
     used = {*list_needed(functions), *list_needed(kernel)} - set(coarse)
-    modules = {"coarse": coarse, "machine": [name for name in MACHINE if name in used]}
+    modules = {"coarse": coarse, "machine": [name for name in names_in("machine") if name in used]}
     imports = (IMPORT.format(module=module, names=", ".join(names)) for module, names in modules.items() if names)
     return HEADER.format(title=title) + "".join(imports) + functions + kernel
 
@@ -119,7 +119,7 @@ def _expression(program: Program, line: Line, is_coarse: bool) -> str:
     if line.operation in CALLS:
         return CALLS[line.operation].format(*operands)
     if line.operation == "power":
-        raise TraceError("it raises to a power, for which a GPU has no kernel")
+        raise TraceError("it raises to a power, and there is no GPU kernel of powers")
     form = line.operation
     if form == "sigmoid_slope" and Line("sigmoid", line.arguments, line.dtype) in program.lines:
         form = "sigmoid_slope_beside"

@@ -17,7 +17,8 @@ import numpy as np
 
 from slopes.kernels.arithmetic import coefficients
 
-MODULE = pathlib.Path(__file__).parents[1] / "arithmetic" / "elementary.py"
+KERNELS = pathlib.Path(__file__).parents[1]
+MODULE = KERNELS / "arithmetic" / "elementary.py"
 
 
 class Number(NamedTuple):
@@ -34,18 +35,14 @@ class Polynomial(NamedTuple):
     double: tuple[float, ...]
 
 
-#: names of `slopes.kernels.gpu.machine`
-MACHINE = (
-    "any_beyond", "binary_logarithm", "cos_far", "divided", "divided_by_power", "exponent_in", "exponent_of", "is_odd",
-    "lowered_scales_in", "nearest", "negated", "negated_by_second", "negated_if_odd", "power_of_two", "scales_in",
-    "sin_far", "snake_slope_far", "sqrt", "with_sign_of",
-)  # fmt: skip
-#: names of `slopes.kernels.gpu.coarse`
-COARSE = (
-    "decay", "divided", "exp", "expm1", "expm1_less", "gate_slope", "mish", "mish_slope", "ndtr", "normal_gate_slope",
-    "sigmoid", "sigmoid_fine", "sigmoid_slope", "sigmoid_slope_beside", "silu", "snake", "snake_slope", "softcap",
-    "softplus", "sqrt", "tanh", "tanhshrink",
-)  # fmt: skip
+@lru_cache
+def names_in(module: str) -> tuple[str, ...]:
+    """Names of the Triton functions of a module of `slopes.kernels.gpu`, which only Triton can import."""
+    tree = ast.parse((KERNELS / "gpu" / f"{module}.py").read_text(encoding="utf-8"))
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    return tuple(sorted(node.name for node in functions if "triton.jit" in map(ast.unparse, node.decorator_list)))
+
+
 IS_SINGLE = "x.dtype == tl.float32"
 SPELLED = {"abs": "tl.abs", "fma": "tl.fma", "where": "tl.where"}
 #: functions with two forms: a block that has an entry far from 0 takes the second, too
@@ -79,7 +76,7 @@ def snake_slope(x, a=None):
 
 
 def print_functions(names: Iterable[str], kind: str) -> str:
-    """Source of functions and of all that they call, each after those; a module `tl` and MACHINE are theirs.
+    """Source of functions and of all that they call, each after those; they use `tl` and functions of `gpu.machine`.
 
     The kind is "float32" or "float64", and "" for both.
     """
@@ -110,7 +107,7 @@ def _nodes() -> dict[str, ast.FunctionDef | Number | Polynomial]:
     tree, own = (ast.parse(text) for text in (MODULE.read_text(encoding="utf-8"), PERIODIC))
     known: dict[str, ast.FunctionDef | Number | Polynomial] = dict(_evaluate(tree))
     for node in [*tree.body, *own.body]:
-        if isinstance(node, ast.FunctionDef) and node.name not in MACHINE:
+        if isinstance(node, ast.FunctionDef) and node.name not in names_in("machine"):
             known[node.name] = node
     return known
 

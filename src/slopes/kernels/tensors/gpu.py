@@ -25,20 +25,15 @@ Make = Callable[[], Run]
 
 def _value(make: Make, x: Tensor) -> Tensor:
     result = torch.empty_like(x)
-    make()(x if _is_plain_layout(x) or lies_as(result, x) else result.copy_(x), result)
+    make()(x if lies_as(result, x) else result.copy_(x), result)
     return result
 
 
 def _pull(make: Make, gradient: Tensor, x: Tensor) -> Tensor:
     result = torch.empty_like(x)
-    if not (_is_plain_layout(x) and _is_plain_layout(gradient)):
-        x, gradient = (y if lies_as(result, y) else torch.empty_like(result).copy_(y) for y in (x, gradient))
-    make()(x, gradient, result)
+    given = (y if lies_as(result, y) else torch.empty_like(result).copy_(y) for y in (x, gradient))
+    make()(*given, result)
     return result
-
-
-def _is_plain_layout(x: Tensor) -> bool:
-    return x.is_contiguous() and not x.is_neg()
 
 
 def _prepare(card: Any, output: str, dtype: str, parameters: Mapping[str, Any], like: Tensor | None = None) -> Run:
