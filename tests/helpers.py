@@ -5,6 +5,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 import pytest
 
 from slopes import kernels
@@ -33,6 +34,15 @@ def require_kernels() -> None:
     """Skip a test, or the module that calls this, where there are no kernels: without Numba, or with it switched off."""
     if not kernels.is_available():
         pytest.skip("needs kernels", allow_module_level=True)
+
+
+def every_exponent(special: Iterable[float], dtype: str = "float32", each: int = 256, near: int = 40_001) -> np.ndarray:
+    """Return numbers of both signs with every exponent of float32, `each` of one, `near` from −20 to 20, and special ones."""
+    rng = np.random.default_rng(0)
+    bits = (np.arange(255, dtype=np.uint32)[:, None] << 23) | rng.integers(0, 2**23, (255, each), dtype=np.uint32)
+    sizes = bits.ravel().view(np.float32)
+    with np.errstate(over="ignore"):
+        return np.concatenate([sizes, -sizes, np.linspace(-20, 20, near), np.array(special)]).astype(dtype)
 
 
 def unreduced(card: Card):

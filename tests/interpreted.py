@@ -11,11 +11,13 @@ import torch
 from triton.runtime import interpreter
 
 import slopes
+from helpers import every_exponent
 from slopes.catalogue import ACTIVATIONS
 from slopes.kernels.gpu.loading import load
 from slopes.kernels.printing.triton import BLOCK
 from slopes.kernels.programs import source_and_numbers
 from slopes.readings.program import _fma
+from test_gpu_kernels import SPECIAL
 
 
 def fused(self, x, y, z):
@@ -41,17 +43,8 @@ def by_device(function):
     return compute
 
 
-def entries(dtype: str) -> np.ndarray:
-    """Numbers of every exponent and sign, many near 0, and special ones; a last block that is not full."""
-    rng = np.random.default_rng(0)
-    single = (np.arange(255, dtype=np.uint32)[:, None] << 23) | rng.integers(0, 2**23, (255, 4), dtype=np.uint32)
-    sizes = single.ravel().view(np.float32)
-    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.0, -3.0, 1.0, -1.0, 0.5, -0.5, 6.0])
-    return np.concatenate([sizes, -sizes, np.linspace(-20, 20, 999), special]).astype(dtype)
-
-
 def run(folder: pathlib.Path, title: str, card, dtype: str, parameters) -> None:
-    x = entries(dtype)
+    x = every_exponent(SPECIAL, dtype, each=4, near=999)  # the last block is not full
     cotangent = np.linspace(0.5, 2.0, len(x)).astype(dtype)
     written = {"x": x, "cotangent": cotangent}
     for output, given in (("value", [x]), ("vjp", [x, cotangent])):

@@ -10,10 +10,11 @@ if not torch.cuda.is_available():
     pytest.skip("no CUDA device", allow_module_level=True)
 
 import slopes  # noqa: E402
+from helpers import every_exponent  # noqa: E402
 from slopes.catalogue import ACTIVATIONS, LOSSES  # noqa: E402
 from slopes.fast import entries, short  # noqa: E402
 from slopes.kernels.gpu import launching  # noqa: E402
-from test_gpu_kernels import ONE_BY_ONE, judge, judge_half_type  # noqa: E402
+from test_gpu_kernels import ONE_BY_ONE, SPECIAL, judge, judge_half_type  # noqa: E402
 
 HALF = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 BY_KERNEL = [card for card in ONE_BY_ONE if card.name not in short.STRAIGHT]
@@ -46,14 +47,6 @@ def no_waiting():
         torch.cuda.set_sync_debug_mode("default")
 
 
-def every_exponent(dtype):
-    rng = np.random.default_rng(0)
-    bits = (np.arange(255, dtype=np.uint32)[:, None] << 23) | rng.integers(0, 2**23, (255, 128), dtype=np.uint32)
-    sizes = bits.ravel().view(np.float32)
-    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 3.0, -3.0, 1.0, -1.0, 0.5, -0.5, 6.0]
-    return np.concatenate([sizes, -sizes, np.linspace(-20, 20, 40001), special]).astype(dtype)
-
-
 def normal(*shape, seed=0, **options):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to("cuda", **options)
 
@@ -68,7 +61,7 @@ def forward_and_backward(function, x, gradient):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("chosen", BY_KERNEL, ids=[card.name for card in BY_KERNEL])
 def test_kernels_are_within_2_ulp(chosen, dtype, launched):
-    x = every_exponent(dtype)
+    x = every_exponent(SPECIAL, dtype, each=128)
     cotangent = np.linspace(0.5, 2.0, len(x)).astype(dtype)
     value, pulled = forward_and_backward(chosen, torch.from_numpy(x).cuda(), torch.from_numpy(cotangent).cuda())
     assert len(launched) == 2
@@ -87,7 +80,7 @@ def test_kernels_are_within_2_ulp(chosen, dtype, launched):
 )
 def test_parameters_are_numbers_of_one_kernel(name, parameters, launched):
     card = ACTIVATIONS[name]
-    x = every_exponent("float32")
+    x = every_exponent(SPECIAL, each=128)
     bound = card.with_(**parameters)
     value, _ = forward_and_backward(bound, torch.from_numpy(x).cuda(), torch.ones(len(x), device="cuda"))
     wanted = card(x.astype(np.float64), **parameters)

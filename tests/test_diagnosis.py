@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 import slopes  # noqa: E402
 import slopes.nn  # noqa: E402
 from helpers import mark_exhaustive  # noqa: E402
-from slopes.diagnosing import Diagnosis, Weights  # noqa: E402
+from slopes.diagnosing import Diagnosis, Weights, tally  # noqa: E402
+from slopes.diagnosing.results import PERCENTILES  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -299,6 +300,13 @@ def test_losses_that_are_judged_together_keep_their_own_arguments():
 
     found = slopes.diagnose(mlp(), [batch(100)] * 10, loss)
     assert [finding.kind for finding in found.findings] == ["softmax"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 1000])
+def test_percentiles_are_those_of_numpy(count):
+    values = np.random.default_rng(0).normal(size=count)
+    np.testing.assert_allclose(tally._percentiles(values), np.percentile(values, PERCENTILES), rtol=1e-12)
+    assert np.isnan(tally._percentiles(values[:0])).tolist() == [True] * len(PERCENTILES)
 
 
 def test_a_loss_below_0_that_falls_is_no_finding():

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import slopes
-from helpers import mark_exhaustive, require_kernels
+from helpers import every_exponent, mark_exhaustive, require_kernels
 from slopes import kernels, ops
 from slopes.catalogue import ACTIVATIONS
 from slopes.kernels import compiling, entries, programs
@@ -33,16 +33,6 @@ LARGE = 2**17
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def every_exponent():
-    """Numbers of float32 with every exponent and sign, many near 0, and special ones."""
-    rng = np.random.default_rng(0)
-    bits = (np.arange(255, dtype=np.uint32)[:, None] << 23) | rng.integers(0, 2**23, (255, 256), dtype=np.uint32)
-    sizes = bits.ravel().view(np.float32)
-    with np.errstate(over="ignore"):
-        special = np.array(SPECIAL, dtype=np.float32)
-    return np.concatenate([sizes, -sizes, np.linspace(-20, 20, 40001, dtype=np.float32), special])
-
-
 def errors_in_ulp(result, exact):
     """How far a result in float32 is from the exact one in float64, in units in the last place."""
     with np.errstate(all="ignore"):
@@ -56,7 +46,7 @@ def errors_in_ulp(result, exact):
 
 @pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE), ids=[card.name for card in ONE_BY_ONE])
 def test_values_in_float32_are_within_2_ulp(chosen):
-    x = every_exponent()
+    x = every_exponent(SPECIAL)
     result = kernels.compute(chosen, "value", x)
     exact = computed(chosen, [x.astype(np.float64)])["value"]
     assert result.dtype == np.float32
@@ -69,7 +59,7 @@ def test_values_in_float32_are_within_2_ulp(chosen):
 
 @pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE), ids=[card.name for card in ONE_BY_ONE])
 def test_slopes_in_float32_are_within_2_ulp_or_an_eps_of_their_terms(chosen):
-    x = every_exponent()
+    x = every_exponent(SPECIAL)
     exact = computed(chosen, [x.astype(np.float64)])["slope"]
     slope, beside_value = (kernels.compute(chosen, names, x)[-1] for names in (("slope",), ("value", "slope")))
     for result in (slope, beside_value, -kernels.compute(chosen, "vjp", x, -np.ones_like(x))):
@@ -108,7 +98,7 @@ def test_parameters_that_equal_one_another_have_kernels_of_their_own():
 
 @pytest.mark.parametrize("name", programs.WIDE["value"])
 def test_what_is_computed_in_float64_would_else_lose_digits(name, monkeypatch):
-    x, card = every_exponent(), ACTIVATIONS[name]
+    x, card = every_exponent(SPECIAL), ACTIVATIONS[name]
     monkeypatch.setattr(programs, "WIDE", {"value": (), "slope": ()})
     programs._write_once.cache_clear()
     entries._prepare_once.cache_clear()
@@ -141,7 +131,7 @@ def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
     card = slopes.activation(body)
     program = kernels.program(card, "value", dtype=dtype)
     kernel = kernels.load(print_kernel(program, name))
-    x = every_exponent().astype(dtype)
+    x = every_exponent(SPECIAL).astype(dtype)
     result = np.empty_like(x)
     kernel(x, result)
     with np.errstate(all="ignore"):
@@ -161,7 +151,7 @@ def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
 def test_an_exponential_of_two_numbers_has_more_digits_than_float32():
     from slopes.kernels.arithmetic.elementary import decay, low_of_exp
 
-    x = -np.abs(every_exponent())
+    x = -np.abs(every_exponent(SPECIAL))
     x = x[x > -87]
     high = np.array([decay(number, np.float32(1)) for number in x], np.float32)
     low = np.array([low_of_exp(number) for number in x], np.float32)
@@ -245,7 +235,7 @@ def test_a_value_and_its_slope_share_their_operations(name, share):
     both = count_vector_operations(ACTIVATIONS[name], "value", "slope")
     apart = [count_vector_operations(ACTIVATIONS[name], output) for output in ("value", "slope")]
     assert both < share * sum(apart)
-    x = every_exponent()
+    x = every_exponent(SPECIAL)
     value, _ = kernels.compute(ACTIVATIONS[name], ("value", "slope"), x)
     np.testing.assert_array_equal(value, kernels.compute(ACTIVATIONS[name], "value", x))
 

@@ -142,6 +142,7 @@ def _numbers(tensors: Sequence[Tensor]) -> np.ndarray:
 
 
 def _percentiles(values: np.ndarray) -> tuple[float, ...]:
+    """As `np.percentile`, which takes several times as long for so few numbers."""
     if not len(values):
         return (math.nan,) * len(PERCENTILES)
     places = np.array(PERCENTILES) / 100 * (len(values) - 1)
