@@ -3,8 +3,8 @@
 Run ``python benchmarks/audit.py`` on an otherwise idle machine. It audits every card, every loss and activation of
 torch.nn, every planted bug with its corrected twin, and losses as people write them. For each group it prints the mean,
 the median and the most seconds of an audit, and the slowest; with `--quick`, of quick audits. Imports are not counted,
-except that of a library when a card is compared with it for the first time. An audit is meant to take 0.5 seconds on
-average and 6 at most, in 500 MB.
+but for the import of a library when a card is compared with it for the first time. An audit is meant to take 0.5
+seconds on average and 6 at most, in 500 MB.
 
 With `--memory` it prints memory instead of time: the most of a process that audits one subject alone, with all that it
 imports. This takes several seconds a subject. Names of groups (`cards torch.nn bug fixed wild`) choose some.

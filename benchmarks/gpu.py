@@ -6,7 +6,7 @@
 Contenders are slopes, PyTorch's own function if it has one, else the card's operations one by one (eager), and for some
 functions what torch.compile makes of PyTorch's. They take turns; a time is the median of the rounds, by events of the
 device, of calls one after another, so small tensors take the time that Python needs. Bandwidth counts five tensors: the
-input is read twice, the incoming gradient once, value and gradient are written. "share" is that of a copy's bandwidth.
+input is read twice, the incoming gradient once, value and gradient are written. "share" is the bandwidth over a copy's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import re
 import statistics
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -53,15 +54,6 @@ def describe() -> Row:
     machine = describe_machine()
     del machine["processor"], machine["cores"], machine["numba"]
     return {"gpu": properties.name, "cuda": torch.version.cuda or "", "triton": triton.__version__, **machine}
-
-
-def compose(card: slopes.Activation) -> Callable[[Tensor], Tensor]:
-    """Return the card's operations one by one, as without kernels."""
-
-    def compute(x: Tensor) -> Tensor:
-        return card._read("value", lambda r, value, slope, x: r.differentiable(value, slope, x), {}, x)  # type: ignore[no-any-return]
-
-    return compute
 
 
 def take_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -111,7 +103,7 @@ def measure(only: list[str], sizes: list[int], rounds: int) -> Iterator[Row]:
                 if card.name != name or card.rowwise:
                     continue
                 functions: dict[str, Callable[[Tensor], Tensor]] = {"slopes": card}
-                functions["torch" if name in OWN else "eager"] = OWN.get(name) or compose(card)
+                functions["torch" if name in OWN else "eager"] = OWN.get(name) or partial(card.compute, parameters={})
                 if name in COMPILED and size == sizes[0]:
                     torch._dynamo.reset()
                     functions["torch.compile"] = torch.compile(OWN[name])

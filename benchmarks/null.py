@@ -220,7 +220,7 @@ def recorded_study() -> dict[Names, Series]:
 def found_in_study(studies: int, seeds: int, others: Sequence[Names]) -> Any:
     """Return the shares of studies that find a difference to the baseline, for pairs that alone are compared with it.
 
-    A study has so many of the recorded seeds, and its rates are those of the record.
+    A study draws so many of the recorded seeds, and has the rates of the record.
     """
     series, signs = recorded_study(), exchanges(seeds)[:EXCHANGES]
     whole, *_ = series.values()

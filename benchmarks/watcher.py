@@ -1,11 +1,11 @@
-"""Measure the cost of a watcher: the time of its looks, over that of the training steps between them.
+"""Measure the cost of a watcher: the time of its looks, over the time of the training steps between them.
 
     python benchmarks/watcher.py            # every 50th step is watched, on one thread
     python benchmarks/watcher.py --every 10 --threads 2
 
 A look is what a watched step takes longer than one without. Rounds of both are taken in turn, so that whatever
-else the machine does meets both alike; times are of the processor, and medians over rounds. A round is as many watched
-steps as make a diagnosis, whose time is then that of them all.
+else the machine does meets both alike; times are of the processor, and medians over rounds. A round has as many
+watched steps as a diagnosis needs, so it holds the time of one diagnosis.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-#: extras that are for developers, or that nothing imports yet
+#: extras for developers, and for kernels, without which everything works
 SET_APART = ("test", "dev", "docs", "fast", "cuda")
 
 
