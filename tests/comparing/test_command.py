@@ -71,7 +71,7 @@ def test_several_tasks_by_command(tmp_path):
 
 
 def test_a_dry_run_trains_nothing(tmp_path):
-    asked = ["compare", *ASKED, "--out", str(tmp_path / "out"), "--dry-run"]
+    asked = ["compare", *ASKED, "--engine=stack", "--out", str(tmp_path / "out"), "--dry-run"]
     told = CliRunner().invoke(cli.main, asked)
     assert told.exit_code == 0, told.output
     assert told.stdout.startswith("2 runs to train in 1 process, up to 2 side by side.\nAbout ")
