@@ -253,7 +253,7 @@ def test_free_memory_is_the_least_of_system_and_container(tmp_path):
 
 
 def test_an_estimate_trains_nothing_and_knows_the_record(tmp_path):
-    given = STUCK | {"losses": [slopes.mse], "out": tmp_path / "out"}
+    given = STUCK | {"losses": [slopes.mse], "out": tmp_path / "out", "engine": "stack"}
     before = estimate(**given)
     assert not (tmp_path / "out").exists()
     assert (before.runs, before.recorded, before.largest, before.processes) == (10, 0, 10, 1)
