@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -12,9 +13,21 @@ import pytest
 import slopes
 from helpers import PATIENCE, require_kernels
 from slopes import kernels
-from slopes.kernels import compiling, entries, pool
+from slopes.kernels import compiling, entries, openmp, pool
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@pytest.fixture(params=[True, False], ids=["PyTorch's", "own"], autouse=True)
+def are_of_pytorch(request, monkeypatch):
+    """Whose threads they are."""
+    if request.param:
+        pytest.importorskip("torch")
+        if sys.platform != "linux":
+            pytest.skip("PyTorch's threads serve on Linux alone")
+    else:
+        monkeypatch.setattr(openmp, "run", lambda work, threads: False)
+    return request.param
 
 
 @pytest.fixture(params=[1, 2, 5], ids=lambda count: f"{count} threads")
@@ -45,6 +58,38 @@ def test_slices_are_computed_at_the_same_time(monkeypatch):
     for call in (pool.run, pool.collect):
         meeting = threading.Barrier(3, timeout=PATIENCE)
         call(lambda start, stop: meeting.wait() if start < 3 * 64 else None, 12 * 64, 64)  # noqa: B023
+
+
+def test_threads_are_those_that_pytorch_computes_with(are_of_pytorch, monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: 2)
+    meeting, seen = threading.Barrier(2, timeout=PATIENCE), set()
+
+    def look(start, stop):
+        if start < 2 * 64:
+            meeting.wait()
+            seen.add(threading.get_native_id())
+
+    pool.run(look, 8 * 64, 64)
+    (other,) = seen - {threading.get_native_id()}
+    ours = {thread.native_id for thread in threading.enumerate() if thread.name.startswith("slopes-")}
+    assert (other in ours) is not are_of_pytorch
+
+
+def test_without_pytorch_threads_are_our_own(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    called = []
+    assert not openmp.run(lambda: called.append(1), 2)
+    assert not called
+
+
+def test_an_interrupt_before_the_first_line_is_raised(monkeypatch):
+    monkeypatch.undo()
+    pytest.importorskip("torch")
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(openmp, "_library", lambda: types.SimpleNamespace(GOMP_parallel=lambda *_: None))
+    with pytest.raises(KeyboardInterrupt):
+        openmp.run(lambda: None, 2)
 
 
 @pytest.mark.parametrize("call", [pool.run, pool.collect])
@@ -209,6 +254,19 @@ def test_a_forked_child_starts_threads_of_its_own(monkeypatch):
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_pytorch_computes_in_a_forked_child_too():
+    torch = pytest.importorskip("torch")
+    x, before = torch.ones(2**20), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        pool.run(lambda start, stop: None, 12 * 64, 64)
+        assert exit_status_of_fork(lambda: bool((x.sigmoid() > 0.5).all())) == 0
+    finally:
+        torch.set_num_threads(before)
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_child_forked_within_a_slice_can_compute(monkeypatch):
     monkeypatch.setattr(pool, "thread_count", lambda: 2)
     statuses = pool.collect(
@@ -245,6 +303,8 @@ def test_a_kernel_of_many_operations_gets_threads_for_fewer_entries():
 
 
 def test_where_no_thread_can_be_started_the_caller_computes_alone(monkeypatch):
+    monkeypatch.setattr(openmp, "run", lambda work, threads: False)
+
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 

@@ -1,7 +1,7 @@
 """Threads for kernels, which hold no GIL; they and the caller share the slices of a large array.
 
-OpenMP would kill a forked child that computes, such as a DataLoader's worker. As the caller takes slices, too, it waits
-for no thread to wake up or other caller, and a call within a slice cannot deadlock.
+They are PyTorch's where it is loaded, else our own. As the caller takes slices, too, a call within a slice cannot
+deadlock.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, TypeVar
+
+from slopes.kernels import openmp
 
 T = TypeVar("T")
 
@@ -143,11 +145,12 @@ def collect(function: Callable[[int, int], T], size: int, grain: int) -> list[T]
 
 
 def _share(function: Callable[[int, int], Any], slices: list[tuple[int, int]], threads: int) -> None:
-    _start_threads(threads - 1)
     job = _Job(function, slices)
-    for _ in range(threads - 1):
-        _jobs.put(job)
-    job.work()
+    if not openmp.run(job.work, threads):
+        _start_threads(threads - 1)
+        for _ in range(threads - 1):
+            _jobs.put(job)
+        job.work()
     job.done.acquire()
     del job.function  # a thread that wakes up late would keep its arrays alive
     if job.error is not None:
