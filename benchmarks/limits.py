@@ -1,9 +1,9 @@
 """Measure what keeps slopes from being faster: instructions in loops, the time beside kernels, and matrix products.
 
-    python benchmarks/limits.py                   # everything, by one thread
-    python benchmarks/limits.py loops             # one of the sections: loops, modules, rows, focal, training
+    python benchmarks/limits.py                   # everything; by one thread, except threads
+    python benchmarks/limits.py loops             # one of the sections: loops, modules, rows, focal, training, threads
 
-The least time of many rounds is printed, which leaves out what other work on the machine adds.
+The least time of many rounds is printed (of threads the median), which leaves out what other work on the machine adds.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from torch import Tensor, nn
 import slopes
 import slopes.nn as snn
 from slopes import kernels
+from slopes.kernels import openmp
 from slopes.kernels.elementwise_losses import ElementwiseLossKernel, find
-from slopes.kernels.entries import EntryKernel
+from slopes.kernels.entries import EntryKernel, prepare, run_flat
 from slopes.kernels.gates import GateKernel, prepare_gate
 from slopes.kernels.rows import RowKernel, row_kernel
 from speed import take_turns
@@ -208,8 +209,36 @@ def show_training() -> None:
     print(f"    the language model's last layer and loss: {listed}")
 
 
+def show_threads() -> None:
+    """Print the time of sigmoid's kernel after a product of matrices on PyTorch's two threads, on whose threads it runs."""
+    matrix, kernel, of_pytorch = normal(400, 400), prepare(slopes.sigmoid, ("value",), "float32", {}), openmp.run
+    runners: dict[str, Callable[..., bool]] = {"ours": lambda work, threads: False, "PyTorch's": of_pytorch}
+    try:
+        torch.set_num_threads(2)
+        for size in (10**6, 2 * 10**6, 10**7):
+            x = np.ones(size, np.float32)
+            place = np.empty_like(x)
+            times: dict[str, list[float]] = {"one thread": []} | {name: [] for name in runners}
+            for _ in range(100):
+                for name, taken in times.items():
+                    _ = matrix @ matrix
+                    openmp.run = runners.get(name, of_pytorch)
+                    start = time.perf_counter()
+                    if name in runners:
+                        run_flat(kernel, [x], [place])
+                    else:
+                        kernel(x, place)
+                    taken.append(time.perf_counter() - start)
+            listed = ", ".join(f"{name} {np.median(taken) * 1e6:.0f} us" for name, taken in times.items())
+            print(f"    {size:>8} entries: {listed}", flush=True)
+    finally:
+        torch.set_num_threads(1)
+        openmp.run = of_pytorch
+
+
 SHOWN = {
     "loops": show_loops, "modules": show_modules, "rows": show_rows, "focal": show_focal, "training": show_training,
+    "threads": show_threads,
 }  # fmt: skip
 
 
