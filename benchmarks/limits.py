@@ -210,7 +210,7 @@ def show_training() -> None:
 
 
 def show_threads() -> None:
-    """Print the time of sigmoid's kernel after a product of matrices on PyTorch's two threads, on whose threads it runs."""
+    """Print the time of sigmoid's kernel, by whose threads it runs, after a product of matrices on PyTorch's two."""
     matrix, kernel, of_pytorch = normal(400, 400), prepare(slopes.sigmoid, ("value",), "float32", {}), openmp.run
     runners: dict[str, Callable[..., bool]] = {"ours": lambda work, threads: False, "PyTorch's": of_pytorch}
     try:

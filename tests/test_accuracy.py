@@ -446,7 +446,7 @@ def test_a_page_has_a_row_for_each(folder, sparse):
     assert once == again
 
 
-def test_a_row_is_shown_with_its_entry_and_once_for_libraries_that_fail_alike():
+def test_a_row_is_shown_with_its_entry_and_once_for_libraries_that_fail_alike(sparse):
     figures = accuracy.measure(slopes.log_softmax, against=["torch"]).figures
     figure = next(f for f in figures if (f.library, f.result, f.dtype) == ("torch", "value", "float64"))
     row = [float(x) for x in figure.at[0].strip("[]").split(", ")]

@@ -1,5 +1,6 @@
 """The recipes of the documents run."""
 
+import functools
 import pathlib
 import re
 
@@ -9,6 +10,7 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 import slopes
+import slopes.comparing
 from slopes.comparing import Study
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs/compare/recipes.md").read_text()
@@ -30,6 +32,8 @@ def test_a_recipe_runs(title, tmp_path, monkeypatch):
 
     original = slopes.compare
     monkeypatch.setattr(slopes, "compare", compare)
+    on_one_worker = functools.partial(slopes.comparing.compare_tasks, workers=1, progress=False)
+    monkeypatch.setattr(slopes.comparing, "compare_tasks", on_one_worker)
     exec(RECIPES[title], {"__name__": "recipe"})
 
 
