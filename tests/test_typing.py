@@ -155,6 +155,16 @@ gated(t, gate="second")  # wrong
 slopes.loss("regresion")  # wrong
 slopes.activation(maximum=1.0)  # wrong
 
+added = slopes.dice + 0.5 * slopes.cross_entropy
+reveal_type(slopes.mse + my_mse)  # Sum
+reveal_type(2 * my_mse)  # Sum
+added(t[None], labels[None], terms=True)
+slopes.compare(losses=[added, slopes.mse + my_mse])
+slopes.mse + slopes.gelu  # wrong
+slopes.mse + 1  # wrong
+slopes.mse * "2"  # wrong
+slopes.gelu + slopes.mse  # wrong
+
 slopes.catalogue.find("gelu")(a)
 slopes.catalogue.CARDS["mse"].slope(a, a)
 slopes.catalogue.ACTIVATIONS["elu"].vjp(a, a, alpha=2.0)

@@ -20,10 +20,12 @@ COMMON = {
     "divisor": "a number >= 0 in place of the mean's denominator",
     "class_weight": "a number >= 0 for each class",
     "ignore_index": "an integer label that does not count",
+    "terms": "True to return each term's loss, too: a pair of the loss and a dict",
     "out": "a NumPy array of the shape and dtype of the result, which is written to it; it may be x",
     "generator": "a numpy.random.Generator or torch.Generator, which draws the noise",
 }
-INTERNAL = {"curve", "curve_of", "switched", "textbook"}  #: public members for plots and the audit
+#: public members for plots, the audit and modules
+INTERNAL = {"add", "curve", "curve_of", "hand_out", "parts", "switched", "textbook", "write"}
 
 
 class Described:

@@ -70,7 +70,8 @@ def linear_loss(
 
 def _compose(owner: str, loss: Any, softcap: Any, z_loss: Any) -> Loss:
     names = ["prediction", "target"]
-    if not isinstance(loss, Loss) or not loss.rowwise or loss.kind.batched or list(loss.kind.body) != names:
+    fits = isinstance(loss, Loss) and loss.has_values and loss.rowwise and not loss.kind.batched
+    if not fits or list(loss.kind.body) != names:
         raise TypeError(
             f"{owner}: loss must be a card of rows of predictions and targets, such as slopes.cross_entropy, "
             f"got {shown(loss)}"

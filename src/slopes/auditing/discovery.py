@@ -80,7 +80,8 @@ def _of_card(card: Card) -> Form:
     if isinstance(card, Loss):
         kind = card.kind
         shape = (2, 12, 3) if kind.has_regions else ROWS_2 if kind.rowwise else (8,)
-        return Form(kind=kind, shape=shape, settings=card.settings, reduction="keyword")
+        reduction = "keyword" if card.has_values else None
+        return Form(kind=kind, shape=shape, settings=card.settings, reduction=reduction)
     assert isinstance(card, Activation)
     rows = isinstance(card, Map)
     return Form(shape=(6, 4 * card.parts) if rows else (64,), elementwise=not rows)

@@ -21,7 +21,7 @@ from slopes.auditing.report import Finding, Report, Skip, run
 from slopes.auditing.source import evaluate, source_of
 from slopes.auditing.subject import NotATensor, SubjectError
 from slopes.auditing.torch_state import undisturbed
-from slopes.card import Card
+from slopes.card import Card, MixedSum, Sum
 from slopes.loading import describe
 
 
@@ -36,7 +36,7 @@ def examine(
         if declared.get("kind") in BOOSTING:
             return boosting.examine_objective(thing, declared, against=against, seed=seed, spec=spec)
         budget = Budget(1e6 * memory_limit, time_limit, time.monotonic())
-        declared = _evaluated(thing, declared, seed)
+        declared = _evaluated(thing, _with_terms(thing, declared), seed)
         try:
             subject, facts = subject_of(
                 thing, spec=spec, declared=Declared(**declared), seed=seed, quick=quick, budget=budget
@@ -48,7 +48,7 @@ def examine(
         subject.growth = measure(subject)
         compare = fingerprint if against is None else comparison(subject, against)
         report = Report(subject.name, facts=facts)
-        if isinstance(thing, Card):
+        if isinstance(thing, Card) and not isinstance(thing, MixedSum):  # its terms are cards of their own
             run(cards.subject.Subject(thing, seed, quick), cards.CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
         if not subject.form.sure:
@@ -59,6 +59,13 @@ def examine(
         run(subject, [calling], report, watch)  # last, because it reports oddities of all calls
         report.facts.extend(dict.fromkeys(subject.facts))
     return report
+
+
+def _with_terms(thing: Any, declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Declarations, with the terms of a sum of cards."""
+    if not isinstance(thing, Sum) or declared.get("terms"):
+        return declared
+    return {**declared, "terms": thing.parts()}
 
 
 def _evaluated(thing: Any, declared: Mapping[str, Any], seed: int) -> dict[str, Any]:

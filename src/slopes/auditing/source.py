@@ -27,7 +27,7 @@ from slopes.auditing.frameworks import FRAMEWORKS, Framework
 from slopes.auditing.rebuilding import constructor_arguments
 from slopes.auditing.scopes import names_in, scope_of
 from slopes.auditing.signatures import attribute_of
-from slopes.card import Card
+from slopes.card import Card, Sum
 
 COMPILED = ["torch", "torch.nn.functional", "numpy", "scipy.special"]  #: homes of functions that do not name theirs
 LOADED = "slopes.loading."  #: modules made of users' files
@@ -171,6 +171,9 @@ def _parts(things: Iterable[tuple[str, Any]]) -> tuple[list[str], list[str]]:
 
 
 def _of_card(card: Card) -> tuple[list[str], str]:
+    if isinstance(card, Sum):
+        lines, texts = _parts(("", term.card) for term in card.terms.values())
+        return lines, card.write(texts)
     root = card._root
     bound = repr(card)[len(repr(root)) :]
     if root.origin is not None:

@@ -162,7 +162,7 @@ def probe_loss(card: Any, task: Task) -> Tensor:
     fed = feed(card, task)
     try:
         with torch.enable_grad():
-            values = fed.apply(card, outputs, targets, "none" if exact else "mean")
+            values = fed.apply(card, outputs, targets, "none" if exact and card.has_values else "mean")
             _check_learns(card.name, values.requires_grad)
             values.sum().backward()  # type: ignore[no-untyped-call]
     except _Severed:

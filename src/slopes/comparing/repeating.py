@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from slopes.card import Card
+from slopes.card import Card, Sum
 from slopes.comparing.optimizers import OPTIMIZERS
 from slopes.comparing.plain import OWN, FunctionModule, PlainLoss, name_function
 from slopes.comparing.results import Results
@@ -99,6 +99,9 @@ def _code(value: Any, modules: set[str]) -> str | None:
         return _code_of_partial(value, modules)
     if isinstance(value, nn.Module):
         return _code_of_module(value, modules)
+    if isinstance(value, Sum):
+        parts = [_code(term.card, modules) for term in value.terms.values()]
+        return None if None in parts else value.write(map(str, parts))
     is_named = isinstance(value, Card) or inspect.isclass(value) or inspect.isroutine(value)
     return _code_of_name(value, modules) if is_named else None
 

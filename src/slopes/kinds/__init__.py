@@ -18,11 +18,12 @@ from slopes.kinds.classification import UNIT, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
 from slopes.kinds.spaces import BOXES, CHANCES, DISTRIBUTIONS, LOGITS, POSITIVE, REAL, SIGNS, SPACES, read_space
+from slopes.kinds.sums import SumKind, Summand, merge
 
 __all__ = [
     "ACTIVATION", "BINARY", "CLASSIFICATION", "DISTRIBUTION", "KINDS", "MULTILABEL", "OPTIONS", "SPACES",
-    "TRIPLETS", "Argument", "Batch", "Examples", "Kind", "check_broadcast", "check_mask", "check_numbers",
-    "check_same_shape", "check_shape_kept", "read_space", "valid_axis",
+    "TRIPLETS", "Argument", "Batch", "Examples", "Kind", "SumKind", "Summand", "check_broadcast", "check_mask",
+    "check_numbers", "check_same_shape", "check_shape_kept", "merge", "read_space", "valid_axis",
 ]  # fmt: skip
 
 PREDICTION, TARGET, LOGIT = Argument("prediction", REAL), Argument("target", REAL), Argument("prediction", LOGITS)
@@ -35,7 +36,7 @@ BATCH = Argument("embeddings", REAL), Argument("labels", REAL, row=False)
 #: domains of a call's options
 OPTIONS: dict[str, Domain] = {
     "reduction": REDUCTIONS, "gate": OneOf(("first", "last")), "mode": MODE, "over": OVER, "from_probabilities": FLAG,
-    "zero_one": FLAG, "label_smoothing": UNIT,
+    "zero_one": FLAG, "label_smoothing": UNIT, "terms": FLAG,
 }  # fmt: skip
 
 #: for the examples of an activation

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slopes.card import Card, Loss
+from slopes.card import Card, Loss, MixedSum
 from slopes.catalogue import CARDS
 from slopes.hints import did_you_mean
 from slopes.kinds import OPTIONS
@@ -59,6 +59,10 @@ class CardModule(torch.nn.Module):
             r.enter(argument, f"{self.card.name}: {name}")
         if self.card.noise and self.training:
             options[self.card.noise] = r.drawn(self.card.parameters[self.card.noise].domain.distribution, arguments[0])
+        if isinstance(self.card, MixedSum):
+            parts = self.card.hand_out(arguments, options)
+            values = {name: _in_the_style_of_pytorch(card, given, own) for name, card, given, own in parts}
+            return self.card.add(values)
         if isinstance(self.card, Loss):
             return _in_the_style_of_pytorch(self.card, arguments, options)
         return self.card(*arguments, **options)
@@ -101,7 +105,7 @@ def _offer(name: str, known: Mapping[str, Any]) -> str:
 
 
 #: keywords of calls, not of modules
-_OF_A_CALL = {"mask", "generator", "divisor", "out", "weight"}
+_OF_A_CALL = {"mask", "generator", "divisor", "out", "weight", "terms"}
 _OURS = {"dim": "axis", "weight": "class_weight"}  #: PyTorch's names and the card's
 
 

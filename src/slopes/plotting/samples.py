@@ -92,13 +92,21 @@ def _loss_curve(card: Loss, kinks: tuple[float, ...]) -> Curve:
     axis, arguments = examples.curve(x)
     lines = []
     for label, (prediction, *rest) in arguments.items():
-        value, gradient = card.value_and_slope(prediction, *rest, reduction="none")
+        value, gradient = _values_and_slopes(card, (prediction, *rest))
         # A row moves along a straight line with x, so the slope by x is the gradient along it.
         direction = (prediction[-1] - prediction[0]) / (x[-1] - x[0])
         slope = (gradient * direction).reshape(x.size, -1).sum(axis=1)
         several = np.asarray(value).reshape(x.size, -1)  # of regions, a value per class
         lines.append(Line(label, x, several.mean(axis=1), slope / several.shape[1], _indices(x, kinks)))
     return Curve(card, axis, tuple(lines))
+
+
+def _values_and_slopes(card: Loss, arguments: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Values and gradients of samples, one by one if the card only has reduced values."""
+    if card.has_values:
+        return card.value_and_slope(*arguments, reduction="none")
+    pairs = [card.value_and_slope(*(x[n : n + 1] for x in arguments)) for n in range(len(arguments[0]))]
+    return np.array([value for value, _ in pairs]), np.concatenate([gradient for _, gradient in pairs])
 
 
 def _kinks(card: Card) -> tuple[float, ...]:

@@ -58,6 +58,8 @@ def prove(card: Card, *, claims: Mapping[str, Any] | None = None, effort: int = 
     require("slopes.prove", "flint", "mpmath")
     if not isinstance(card, (Activation, Loss)):
         raise TypeError(f"slopes.prove takes an activation or a loss, got {type(card).__name__}")
+    if isinstance(card, Loss) and not card.has_values:
+        raise TypeError(f"slopes.prove takes a loss with unreduced values; prove each term of {card.name} by itself")
     known = _provable(card)
     stated = _stated(card, known, claims)
     from slopes.proving.judging import Judge

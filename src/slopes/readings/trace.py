@@ -462,6 +462,11 @@ def double(x: Array) -> Array:
     return x._recorder.value(x, "float64")
 
 
+def parameter(name: str, value: Any, like: Array = None) -> Any:
+    """A literal of the program."""
+    return value
+
+
 def double_for(x: Array, *parameters: Array) -> Array:
     return x if all(map(_is_exact, parameters)) else double(x)
 

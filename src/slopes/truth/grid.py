@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -140,6 +141,12 @@ class Grid(Samples):
         for place, numbers in zip(reals, huge, strict=False):
             beside[place] = numbers
         return [np.concatenate(pair) for pair in zip(columns, beside, strict=True)]
+
+    def of_term(self, card: Card) -> Grid:
+        """Return the grid for a term of a sum, at the same arguments."""
+        other = copy.copy(self)
+        other.card, other.exactly, other._exact = card, Exactly(card, DIGITS), {}
+        return other
 
     @property
     def together(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from slopes.card import Card, Loss, Map
+from slopes.card import Card, Loss, Map, Sum
 from slopes.kernels.compiling import is_available
 from slopes.kernels.programs import LARGE_FOR_A_USER
 from slopes.loading import describe
@@ -210,8 +211,12 @@ def _flushed(grid: Grid, came: Any, exact: Any) -> Any:
 def _jumps(grid: Grid, result: str, suspects: Any) -> Any:
     """Mask of suspects where the exact result jumps, so that no value is right or wrong.
 
-    The gap between the two sides does not shrink with the step.
+    The gap between the two sides does not shrink with the step. A sum jumps where a term does: far off, another term
+    may change by more than the gap.
     """
+    if isinstance(grid.card, Sum):
+        parts = (_jumps(grid.of_term(term.card), result, suspects) for term in grid.card.terms.values())
+        return functools.reduce(np.logical_or, parts)
     from slopes.readings.exact import Exact, precision
 
     found = np.zeros(suspects.shape, dtype=bool)
