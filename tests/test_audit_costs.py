@@ -175,3 +175,24 @@ def stable_softmax(x):
 def test_a_gradient_that_is_zero_by_nature_differs_by_rounding():
     given, _ = subject_of(stable_softmax, seed=7)
     assert list(_layouts(given.having(dtype=torch.float32))) == []
+
+
+@pytest.mark.skipif(not growth._can_bound_memory(), reason="the memory of a call is bounded on Linux without a GPU")
+@pytest.mark.parametrize("make", [np.ones, torch.ones, bytearray])
+def test_a_call_above_the_budget_is_refused(make):
+    """At the first trial, before anything can be measured: `np.histogramdd` of eight columns takes 7 GB."""
+    import resource
+
+    made, before = [], resource.getrlimit(resource.RLIMIT_DATA)
+
+    def loss(prediction, target):
+        made.append(make(10**9))
+        return F.mse_loss(prediction, target)
+
+    report = slopes.audit(loss, kind="regression")
+    (finding,) = report.findings
+    assert (finding.check, finding.severity) == ("calling", "error")
+    assert finding.message.startswith("training may run out of memory: a call with arguments of shape (8,) and (8,)")
+    assert "takes more than 400 MB, above memory_limit" in finding.message
+    assert made == []
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before

@@ -27,7 +27,8 @@ def audit(
     `subject` is a card, a function of a prediction and a target or of one tensor, a module, a module class, or text: a
     name in the catalogue, or ``file.py:object``, which runs in its own process for at most `time_limit` seconds. The
     audit finds out how to call it by trying. Checks that come after `time_limit`, or whose batches would take more than
-    `memory_limit` megabytes, are skipped. Declare the facts that no call can show:
+    `memory_limit` megabytes, are skipped; on Linux without a GPU no call gets more. Declare the facts that no call can
+    show:
 
     - `kind`: "activation", or for a loss one of `slopes.kinds`; "xgboost", "lightgbm" or "catboost" for the gradient
       and Hessian of a boosting objective.

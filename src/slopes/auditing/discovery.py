@@ -14,7 +14,7 @@ from slopes.auditing.candidates import IMAGE, LABELLED, ROWS_2, candidates, sugg
 from slopes.auditing.fitness import fitness, is_separable
 from slopes.auditing.form import Declared, Form
 from slopes.auditing.frameworks import FRAMEWORKS, Framework, framework_of
-from slopes.auditing.growth import Budget
+from slopes.auditing.growth import Budget, OverBudget
 from slopes.auditing.process_state import preserved
 from slopes.auditing.roles import example_kind
 from slopes.auditing.signatures import EXTRAS, attribute_of, has_roles, reduction_way, required
@@ -26,6 +26,8 @@ from slopes.kinds import DISTRIBUTION, KINDS, MULTILABEL, TRIPLETS, Kind
 from slopes.kinds.spaces import LOG_PROBABILITIES, Space
 from slopes.loading import describe
 
+Refusal = SubjectError | OverBudget  #: of a call that gives nothing
+
 
 def subject_of(
     thing: Any, *, spec: str | None = None, declared: Declared | None = None, seed: int = 0, quick: bool = False,
@@ -34,7 +36,7 @@ def subject_of(
     """(subject for an object, facts found by calling it).
 
     Raises TypeError for an object that is no function of tensors, SubjectError if no way of calling it succeeds, Skip
-    if the time of the budget is over before one does.
+    if the time or the memory of the budget does not last until one does.
     """
     declared = declared or Declared()
     origin = thing
@@ -169,7 +171,7 @@ def _fittest(
     names that are `told` does.
     """
     best: tuple[Form, float] | None = None
-    trouble = None
+    trouble: Refusal | None = None
     for group in groups:
         if told and best is not None and best[1] >= SURE and group[0].place != best[0].place:
             break
@@ -186,15 +188,15 @@ def _fittest(
     return best
 
 
-def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[Form | None, SubjectError | None]:
+def _accepted(make: Callable[[Form], Subject], group: Sequence[Form]) -> tuple[Form | None, Refusal | None]:
     """First form that gives a finite number, or else None and the error to report."""
-    trouble = None
+    trouble: Refusal | None = None
     for form in group:
         for attempt in (form, replace(form, dtype=torch.float32), replace(form, numpy=True)):
             subject = make(attempt)
             try:
                 came = subject(*subject.draw())
-            except SubjectError as error:
+            except (SubjectError, OverBudget) as error:
                 trouble = _choose_error(trouble, error)
                 continue
             if bool(torch.isfinite(came.double()).any()):
@@ -224,7 +226,7 @@ def _refuses_gradients(subject: Subject) -> bool:
     return False
 
 
-def _choose_error(first: SubjectError | None, error: SubjectError | None) -> SubjectError | None:
+def _choose_error(first: Refusal | None, error: Refusal | None) -> Refusal | None:
     """Choose the error to report: the first, or the one that came after the subject ran to its end."""
     if first is None or (error is not None and isinstance(error.cause, NotATensor)):
         return error or first

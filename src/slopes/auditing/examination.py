@@ -15,7 +15,7 @@ from slopes.auditing.boosting_frameworks import BOOSTING
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.evidence import seed_libraries
 from slopes.auditing.form import Declared
-from slopes.auditing.growth import Budget, measure
+from slopes.auditing.growth import Budget, OverBudget, measure
 from slopes.auditing.reference import comparison, fingerprint
 from slopes.auditing.report import Finding, Report, Skip, run
 from slopes.auditing.source import evaluate, source_of
@@ -43,6 +43,8 @@ def examine(
             )
         except SubjectError as error:
             return _not_called(thing, spec, error)
+        except OverBudget as error:
+            return _too_large(thing, spec, error)
         except Skip:
             return _too_slow(thing, spec, time_limit)
         subject.growth = measure(subject)
@@ -122,6 +124,14 @@ def _too_slow(thing: Any, spec: str | None, time_limit: float) -> Report:
         "", f"training is very slow: it takes more than {time_limit:g} s until it is found out how to call it",
         _audit_code(thing, spec),
         "say what it takes with kind= and space=, which saves trials, or give a longer time_limit",
+    )  # fmt: skip
+    return replace(_refused(thing, spec, finding), is_refused=False, is_lost=True)
+
+
+def _too_large(thing: Any, spec: str | None, error: OverBudget) -> Report:
+    finding = Finding(
+        "", f"training may run out of memory: {error}", _audit_code(thing, spec),
+        "compute in parts, or give a larger memory_limit if it needs so much",
     )  # fmt: skip
     return replace(_refused(thing, spec, finding), is_refused=False, is_lost=True)
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
+import os
+import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -17,6 +23,14 @@ from slopes.auditing.report import Skip
 
 ROWS = (16, 32)
 SHARE = 0.2  #: largest share of the time for one call
+
+
+class OverBudget(Skip):
+    """Call that asks for more memory than the budget."""
+
+    def __init__(self, message: str, cause: BaseException) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,43 @@ class Budget:
             raise Skip(f"a batch of {rows} rows would take {told_bytes(size)}, above memory_limit")
         if seconds > SHARE * self.seconds:
             raise Skip(f"a batch of {rows} rows would take {seconds:.3g} s, too much for time_limit")
+
+    @contextlib.contextmanager
+    def bounding(self, arguments: Sequence[Tensor]) -> Iterator[None]:
+        """Raise OverBudget where a call asks for more memory, whatever its growth; on Linux without a GPU alone."""
+        if not math.isfinite(self.size) or not _can_bound_memory():
+            yield
+            return
+        try:
+            with _allocating_at_most(int(self.size)):
+                yield
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and "can't allocate memory" not in str(error):
+                raise
+            shapes = " and ".join(str(tuple(x.shape)) for x in arguments)
+            size = f"more than {told_bytes(self.size)}, above memory_limit"
+            raise OverBudget(f"a call with arguments of shape {shapes} takes {size}", error) from error
+
+
+@functools.cache
+def _can_bound_memory() -> bool:
+    """Whether Linux can refuse memory; a GPU's driver reserves more than it uses as it starts."""
+    return sys.platform == "linux" and Path("/proc/self/statm").exists() and not torch.cuda.is_available()
+
+
+@contextlib.contextmanager
+def _allocating_at_most(size: int) -> Iterator[None]:
+    """Let this process's private memory grow by so many bytes and no more while the block runs."""
+    import resource  # which Windows has not
+
+    held = int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft == resource.RLIM_INFINITY or held + size < soft:
+        resource.setrlimit(resource.RLIMIT_DATA, (held + size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def told_bytes(size: float) -> str:

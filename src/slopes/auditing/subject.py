@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import BaseTorchFunctionMode
 
 import slopes
 from slopes.auditing.adapters import eager, origin_of, with_origin
 from slopes.auditing.evidence import Script, Unshown, attempt, locate, own_copy, seed_libraries
 from slopes.auditing.form import Arguments, Declared, Form
 from slopes.auditing.frameworks import Framework
-from slopes.auditing.growth import Budget, Growth
+from slopes.auditing.growth import Budget, Growth, OverBudget
 from slopes.auditing.process_state import Printed, Setting, preserved
 from slopes.auditing.rebuilding import PLAIN, SET_AFTERWARDS, constructor_arguments, rebuilt
 from slopes.auditing.report import NO_GRADIENTS, Finding, Skip
@@ -140,6 +141,10 @@ class Subject:
         """Equal of the object with other constructor arguments; None if it cannot be made."""
         made = rebuilt(self.origin, **settings)
         return None if made is None else with_origin(self.thing, made)
+
+    def without_kernels(self) -> contextlib.AbstractContextManager[Any]:
+        """Block in which a card computes without kernels, which load LLVM, 50 MB; it does in any mode of torch."""
+        return contextlib.nullcontext() if self.card is None else BaseTorchFunctionMode()
 
     def eager(self) -> Subject:
         """Subject that runs its own code at each call."""
@@ -335,6 +340,7 @@ class Subject:
                 warnings.catch_warnings(record=True) as told,
                 contextlib.redirect_stdout(printed),
                 np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"),
+                self._bounded(arguments),
             ):
                 warnings.simplefilter("always")
                 self.warned = told
@@ -343,11 +349,17 @@ class Subject:
                         return thing(*given, **options)
                 finally:
                     sys.setrecursionlimit(deepest)  # at once, or else there may be no depth left for a function
+        except OverBudget:
+            raise
         except (Exception, SystemExit) as error:
             raise SubjectError(error, partial(self._raising, error, arguments, options)) from error
         finally:
             if printed.getvalue():
                 self.oddities.setdefault("prints", printed.getvalue())
+
+    def _bounded(self, arguments: Sequence[Tensor]) -> contextlib.AbstractContextManager[None]:
+        """Bound on the memory of a call; JAX's compiler ends the process where it gets none."""
+        return self.budget.bounding(arguments) if self.framework.is_torch else contextlib.nullcontext()
 
     def _tensor(self, came: Any, arguments: Sequence[Tensor]) -> Tensor:
         try:

@@ -228,7 +228,7 @@ def kept(subject: Subject, arguments: Arguments) -> float | None:
 
     leaves = (arguments[0].detach().clone().requires_grad_(), *arguments[1:])
     try:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x), subject.without_kernels():
             subject(*leaves, in_place=True)
     except (SubjectError, Skip):
         return None
