@@ -10,7 +10,7 @@ import pytest
 
 import slopes
 from helpers import whole_graph
-from slopes import kernels
+from slopes import kernels, loading
 from slopes.card import Loss
 
 RNG = np.random.default_rng(0)
@@ -178,11 +178,21 @@ def test_an_empty_batch_costs_nothing():
     assert MIXED(LOGITS, LABELS, mask=np.zeros((6, 4), bool)) == 0
 
 
-def test_half_types_stay():
+def test_half_types_are_rounded_once():
     torch = pytest.importorskip("torch")
-    x = torch.from_numpy(LOGITS).bfloat16()
-    assert MIXED(x, torch.from_numpy(LABELS)).dtype == ONE_KIND(x, x).dtype == torch.bfloat16
-    assert MIXED.slope(x, torch.from_numpy(LABELS)).dtype == torch.bfloat16
+    x, y = torch.from_numpy(50 * LOGITS).bfloat16(), torch.from_numpy(LABELS)
+    value, slope = MIXED.value_and_slope(x.float(), y)
+    assert MIXED(x, y).dtype == ONE_KIND(x, x).dtype == torch.bfloat16
+    assert MIXED(x, y) == value.bfloat16()
+    assert torch.equal(MIXED.slope(x, y), slope.bfloat16())
+    assert {v.dtype for v in MIXED(x, y, terms=True)[1].values()} == {torch.bfloat16}
+    array = (50 * LOGITS).astype(np.float16)
+    assert MIXED(array, LABELS) == np.float16(MIXED(array.astype(float), LABELS))
+    np.testing.assert_array_equal(
+        MIXED.slope(array, LABELS), MIXED.slope(array.astype(float), LABELS).astype(np.float16)
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        assert MIXED(x, y).dtype == torch.float32
 
 
 # ------------------------------------------------------------------------------------------ the terms
@@ -277,6 +287,8 @@ def test_a_derivative_that_comes_later_counts():
 
     assert (slopes.mae + late).slope_body is not None
     assert (slopes.mae + late).slope([3.0], [1.0]) == 5.0
+    with pytest.raises(TypeError, match="the derivative of a sum follows from those of its terms"):
+        (slopes.mae + late).derivative(lambda prediction, target: prediction)
 
 
 def test_a_sum_with_a_card_of_ones_own_is_ones_own():
@@ -335,6 +347,23 @@ def test_claims_follow_from_those_of_the_terms():
     assert (slopes.mse + slopes.msle).claims.stated() == {"minimum": 0.0}
     assert loss.papers == ()
     assert len((slopes.huber + slopes.barron_general).papers) == 2
+
+
+def test_sums_are_written_as_text():
+    load = loading.load
+    assert load("dice + 0.5 * cross_entropy") is loading.find("dice+.5*cross_entropy") is MIXED
+    assert load("2 * (mse + huber(delta=3.0))") is 2 * slopes.mse + 2 * slopes.huber.with_(delta=3.0)
+    for text, message in {
+        "mse + 1": "only losses of slopes can be added",
+        "1 + 2": "'1 \\+ 2' is a value of type int, not a card",
+        "mse + gelu": "cannot read 'mse \\+ gelu'; write losses and numbers, as in",
+        "mse + my.py": "cannot read 'mse \\+ my.py'",
+        "mse - mae": "cannot read|no function",
+    }.items():
+        with pytest.raises((TypeError, ValueError, LookupError), match=message):
+            load(text)
+    with pytest.raises(LookupError, match="no function 'maee'; did you mean 'mae'"):
+        load("mse + maee")
 
 
 # ------------------------------------------------------------------------------------------- refusals

@@ -18,7 +18,7 @@ from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 
-from slopes.card import Card
+from slopes.card import Card, Loss
 from slopes.hints import did_you_mean
 
 __path__: list[str] = []
@@ -30,6 +30,7 @@ DECORATE = "decorate the function with @slopes.activation() or @slopes.loss('reg
 def load(spec: str) -> Card:
     """Return the card for ``name`` or ``file.py:object``, which parameters such as ``(alpha=0.5)`` may follow.
 
+    Losses of the catalogue may be added, as in ``dice + 0.5 * cross_entropy``.
     A file runs once, with its folder last on the import path. Raises LookupError for an unknown name,
     FileNotFoundError for an unknown file, ImportError if the file fails, AttributeError if it lacks the object,
     TypeError if the object is no card, TypeError or ValueError for a parameter that the card refuses, and ValueError
@@ -56,7 +57,9 @@ def find(spec: str) -> Any:
 
 
 def parts(spec: str) -> tuple[str | None, str, str | None]:
-    """Split a text into file, name and parameters; raise ValueError for any other."""
+    """Split a text into file, name (or a sum of names) and parameters; raise ValueError for any other."""
+    if _sum_in(spec) is not None:
+        return None, spec.strip(), None
     match = SPEC.fullmatch(spec.strip())
     file, name = (match["file"], match["name"].strip()) if match else (None, spec)
     if file is None and (match is None or name.endswith(".py")):
@@ -92,10 +95,33 @@ def check_card(thing: Any, where: str) -> Card:
     raise TypeError(f"{where} is {kind}, not a card; {DECORATE}")
 
 
+def _sum_in(spec: str) -> ast.BinOp | None:
+    """The expression, if the text is a sum or a product."""
+    try:
+        node = ast.parse(spec.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    return node if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Mult)) else None
+
+
 def _find(name: str) -> Card:
     from slopes import catalogue
 
-    return catalogue.find(name)
+    node = _sum_in(name)
+    return catalogue.find(name) if node is None else check_card(_added(node, name), repr(name))
+
+
+def _added(node: ast.expr, spec: str) -> Any:
+    """The sum or product of losses and numbers that an expression has."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Mult)):
+        one, other = _added(node.left, spec), _added(node.right, spec)
+        return one + other if isinstance(node.op, ast.Add) else one * other
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        return node.value
+    found = load(ast.unparse(node)) if isinstance(node, (ast.Name, ast.Call)) else None
+    if not isinstance(found, Loss):
+        raise ValueError(f"cannot read {spec!r}; write losses and numbers, as in 'dice + 0.5 * cross_entropy'")
+    return found
 
 
 def _find_in(file: str, name: str, wanted: type = object) -> Any:

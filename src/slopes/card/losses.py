@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType, ModuleType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, NoReturn, Self
 
 from slopes import fast, kinds, ops
 from slopes.card.base import Body, Card, with_keywords
@@ -230,6 +230,10 @@ class Term(NamedTuple):
     card: Loss
 
 
+Call = tuple[str, Loss, tuple[Any, ...], dict[str, Any]]
+"""(name, card, arguments, keywords) of a term."""
+
+
 class Sum(Loss):
     """A weighted sum of losses of one kind, which is a card like these; `+` and `*` make it.
 
@@ -290,12 +294,14 @@ class Sum(Loss):
         values = {name: card(*arguments, **keywords) for name, (_, card) in self.terms.items()}
         return self.add(values), values
 
-    def add(self, values: Mapping[str, Any]) -> Any:
+    def add(self, values: Mapping[str, Any], dtype: Any = None) -> Any:
         """Return the sum of each term's value times its weight; a weight of 0 leaves a value out, whatever it is."""
         first = next(iter(values.values()))
         r = ops.reading(first)
         counted = _counting((term.weight, values[name]) for name, term in self.terms.items())
-        return r.narrow(_total((weight, r.widen(value)) for weight, value in counted), first.dtype)
+        return r.narrow(
+            _total((weight, r.widen(value)) for weight, value in counted), first.dtype if dtype is None else dtype
+        )
 
     def parts(self) -> dict[str, Callable[..., Any]]:
         """Return losses by name, each a term with its weight, that add up to this one."""
@@ -318,6 +324,10 @@ class Sum(Loss):
             own = {name: value for name, value in parameters.items() if name in card.parameters}
             pairs.append((weight, card.with_(**own)))
         return _add_up(pairs)  # type: ignore[return-value]
+
+    def derivative(self, body: Body) -> NoReturn:
+        """Refuse: the derivative follows from those of the terms."""
+        raise TypeError(f"{self.name}: the derivative of a sum follows from those of its terms; register it on a term")
 
     def _hint_at(self, name: str) -> str:
         if name in self._keywords():
@@ -384,20 +394,31 @@ class MixedSum(Sum):
         Raises ValueError for ``reduction="none"`` and a divisor, and the errors of the terms.
         """
         kinds.OPTIONS["terms"].check(self.name, "terms", terms)
-        values = {name: card(*given, **own) for name, card, given, own in self.hand_out(arguments, keywords)}
-        return (self.add(values), values) if terms else self.add(values)
+        r, calls, dtype, _ = self._enter_all(arguments, keywords)
+        values = {name: card(*given, **own) for name, card, given, own in calls}
+        loss = self.add(values, dtype)
+        return (loss, {name: r.narrow(value, dtype) for name, value in values.items()}) if terms else loss
 
     def value_and_slope(self, *arguments: Array, **options: Any) -> tuple[Any, Any]:
         """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
-        pairs = {
-            name: card.value_and_slope(*given, **own) for name, card, given, own in self.hand_out(arguments, options)
-        }
+        _, calls, dtype, dtype_of_slope = self._enter_all(arguments, options)
+        pairs = {name: card.value_and_slope(*given, **own) for name, card, given, own in calls}
         values, slopes = ({name: pair[place] for name, pair in pairs.items()} for place in (0, 1))
-        return self.add(values), self.add(slopes)
+        return self.add(values, dtype), self.add(slopes, dtype_of_slope)
 
-    def hand_out(
+    def _enter_all(
         self, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
-    ) -> Iterator[tuple[str, Loss, tuple[Any, ...], dict[str, Any]]]:
+    ) -> tuple[ModuleType, list[Call], Any, Any]:
+        """(reading, calls of the terms, dtypes of loss and slope); a half type is rounded once, at the end."""
+        calls = list(self.hand_out(arguments, keywords))
+        first, *rest = calls[0][2]
+        r = self._reading(first)
+        x = r.enter(first, f"{self.name}: {self.kind.arguments[0].name}")
+        if "16" in str(x.dtype):
+            calls = [(name, card, (r.widen(x), *rest), own) for name, card, _, own in calls]
+        return r, calls, r.result_dtype(x, loss=True), r.result_dtype(x)
+
+    def hand_out(self, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Iterator[Call]:
         """Yield (name, card, arguments, keywords) for each term's call."""
         options = dict(keywords)
         given = self._given(arguments, options)

@@ -305,7 +305,9 @@ class Settings:
     losses: Sequence[Any] | None = option(
         "Cards, one's own included, modules, functions of outputs and targets, and names of these; by default three "
         "that suit the task. One that does not fit is a row with the reason.",
-        OnCommandLine("NAME,...", "names", help="Those to compare: mse, torch.nn.L1Loss, file.py:my_loss."),
+        OnCommandLine(
+            "NAME,...", "names", help="Those to compare: mse, mse+0.1*mae, torch.nn.L1Loss, file.py:my_loss."
+        ),
         default=None,
     )
     seeds: int | Sequence[int] | str = option(
