@@ -232,6 +232,17 @@ def poly1(p, t, epsilon=2.0):
 
 
 @row
+def generalized_cross_entropy(p, t, q=0.7):
+    return m.fsum(share * (1 - x ** mpf(q)) / mpf(q) for x, share in zip(softmax(p), t, strict=True) if share)
+
+
+@row
+def symmetric_cross_entropy(p, t, alpha=0.1, beta=1.0, floor=1e-4):
+    backward = -m.fsum(x * m.log(max(share, mpf(floor))) for x, share in zip(softmax(p), t, strict=True))
+    return mpf(alpha) * cross_entropy(p, t) + mpf(beta) * backward
+
+
+@row
 def softmax_focal(p, t, gamma=2.0):
     return -m.fsum(share * (1 - x) ** mpf(gamma) * m.log(x) for x, share in zip(softmax(p), t, strict=True) if share)
 

@@ -734,6 +734,69 @@ class _Poly1(_Poly1Call[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, epsilon: _Parameter = 2.0) -> Self: ...
 
+class _GeneralizedCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, q: _ArrayParameter = 0.7,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        q: _ArrayParameter = 0.7,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        q: _TensorParameter = 0.7,
+    ) -> _Tensors_co: ...
+class _GeneralizedCrossEntropy(_GeneralizedCrossEntropyCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _GeneralizedCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _GeneralizedCrossEntropyCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, q: _Parameter = 0.7) -> Self: ...
+
+class _SymmetricCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, alpha: _ArrayParameter = 0.1, beta: _ArrayParameter = 1.0,
+        floor: _ArrayParameter = 0.0001,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        alpha: _ArrayParameter = 0.1, beta: _ArrayParameter = 1.0, floor: _ArrayParameter = 0.0001,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        alpha: _TensorParameter = 0.1, beta: _TensorParameter = 1.0, floor: _TensorParameter = 0.0001,
+    ) -> _Tensors_co: ...
+class _SymmetricCrossEntropy(_SymmetricCrossEntropyCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _SymmetricCrossEntropyCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _SymmetricCrossEntropyCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, alpha: _Parameter = 0.1, beta: _Parameter = 1.0, floor: _Parameter = 0.0001) -> Self: ...
+
 class _MarginSoftmaxCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -1827,6 +1890,10 @@ quick_gelu: _Activation
 """GELU's sigmoid form: the input times the sigmoid of 1.702 times it, as in CLIP; up to 0.02 from GELU."""
 mish: _Activation
 """Mish: the input times the hyperbolic tangent of its softplus."""
+telu: _Activation
+"""Hyperbolic tangent exponential linear unit: the input times the hyperbolic tangent of its exponential."""
+logish: _Activation
+"""Logish: the input times the logarithm of 1 plus its sigmoid."""
 softcap: _Softcap
 """Soft cap: any number to one between −cap and cap, almost unchanged if small beside cap."""
 xielu: _Xielu
@@ -1847,6 +1914,10 @@ nll: _Nll
 """Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities."""
 poly1: _Poly1
 """Cross-entropy plus epsilon times 1 − p of the right class, of rows of logits."""
+generalized_cross_entropy: _GeneralizedCrossEntropy
+"""Generalized cross-entropy: (1 − p^q) / q of the right class, of rows of logits; for data with wrong labels."""
+symmetric_cross_entropy: _SymmetricCrossEntropy
+"""Cross-entropy, and the cross-entropy of the target under the prediction, of rows of logits; for wrong labels."""
 margin_softmax: _MarginSoftmax
 """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine."""
 binary_cross_entropy: _BinaryCrossEntropy

@@ -9,12 +9,20 @@ from slopes import ops
 from slopes.card import activation
 from slopes.domains import Interval, OneOf, Positive, Real
 from slopes.facts import Paper
-from slopes.ops import Constant, decay, erf, exp, expm1, log, maximum, minimum, ndtr, sqrt2, tanh, where
+from slopes.ops import Constant, decay, erf, exp, expm1, log, log1p, maximum, minimum, ndtr, sqrt2, tanh, where
 
 HENDRYCKS_GIMPEL = Paper("Hendrycks, Gimpel", 2016, "Gaussian error linear units (GELUs)", "arXiv:1606.08415")
 ELFWING = Paper("Elfwing, Uchibe, Doya", 2017, "Sigmoid-weighted linear units", "arXiv:1702.03118")
 RAMACHANDRAN = Paper("Ramachandran, Zoph, Le", 2017, "Searching for activation functions", "arXiv:1710.05941")
 MISRA = Paper("Misra", 2019, "Mish: a self regularized non-monotonic activation function", "arXiv:1908.08681")
+ZHU = Paper(
+    "Zhu et al.", 2021,
+    "Logish: a new nonlinear nonmonotonic activation function for convolutional neural network",
+    "doi:10.1016/j.neucom.2021.06.067",
+)  # fmt: skip
+FERNANDEZ_MALI = Paper(
+    "Fernandez, Mali", 2024, "TeLU activation function for fast and stable deep learning", "arXiv:2412.20269"
+)
 GEMMA = Paper("Gemma Team", 2024, "Gemma 2: improving open language models at a practical size", "arXiv:2408.00118")
 HUANG_SCHLAG = Paper("Huang, Schlag", 2024, "Deriving activation functions using integration", "arXiv:2411.13010")
 
@@ -157,6 +165,51 @@ def mish(x):
 @mish.derivative
 def _(x):
     return ops.mish_slope(x)
+
+
+@activation(
+    definition=lambda x: x * tanh(exp(x)),
+    range=(-0.35328578, inf), zero=0.0, lipschitz=1.061976,
+    papers=(FERNANDEZ_MALI,),
+)  # fmt: skip
+def telu(x):
+    """Hyperbolic tangent exponential linear unit: the input times the hyperbolic tangent of its exponential.
+
+    Above 4 that tangent is 1; below −20 it is its argument, and the product underflows once.
+    """
+    x = ops.double(x)
+    return where(x < -20, decay(minimum(x, 0.0), times=x), x * tanh(exp(minimum(x, 4.0))))
+
+
+@telu.derivative
+def _(x):
+    x = ops.double(x)
+    below = minimum(x, 4.0)
+    power = exp(below)
+    near = tanh(power) + below * power * ops.sigmoid_slope(2 * power, times=4.0)
+    return where(x < -20, decay(minimum(x, 0.0), times=1 + x), near)
+
+
+@activation(
+    definition=lambda x: x * log(1 + 1 / (1 + exp(-x))),
+    range=(-0.25276882, inf), zero=0.0, lipschitz=0.746312,
+    papers=(ZHU,),
+)  # fmt: skip
+def logish(x):
+    """Logish: the input times the logarithm of 1 plus its sigmoid.
+
+    Below −40 that logarithm is the sigmoid, and the product underflows once.
+    """
+    x = ops.double(x)
+    return where(x < -40, ops.sigmoid(x, times=x), x * log1p(ops.sigmoid(x)))
+
+
+@logish.derivative
+def _(x):
+    x = ops.double(x)
+    share, below = ops.sigmoid(x), minimum(x, 50.0)  # from there on the second term is nothing beside the first
+    near = log1p(share) + share * below / (1 + 2 * exp(below))  # (1 − s) / (1 + s) is 1 / (1 + 2·exp(x))
+    return where(x < -40, ops.gate_slope(x, x), near)
 
 
 @activation(

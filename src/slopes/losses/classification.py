@@ -12,8 +12,10 @@ from slopes.facts import Paper
 from slopes.ops import (
     e,
     exp,
+    expm1,
     log,
     log_softmax,
+    maximum,
     ratio,
     sigmoid,
     sin,
@@ -27,6 +29,7 @@ from slopes.ops import (
     xlogy,
 )
 
+Share = Annotated[float, Interval(0.0, 1.0)]
 AboveMinusOne = Annotated[float, Interval(-1.0)]
 Radians = Annotated[float, Interval(0.0, 1.5707963267948966, closed=True)]  #: refuses degrees
 Form = Annotated[str, OneOf(("arcface", "cosface"))]
@@ -164,6 +167,58 @@ def poly1(prediction, target, *, epsilon: AboveMinusOne = 2.0):
 def _(prediction, target, *, epsilon):
     pulled = softmax_pulled(prediction, ops.one_hot(target, like=prediction))
     return cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e) - epsilon * pulled
+
+
+@loss(
+    "classification",
+    papers=(Paper(
+        "Zhang, Sabuncu", 2018, "Generalized cross entropy loss for training deep neural networks with noisy labels",
+        "arXiv:1805.07836",
+    ),),
+    definition=lambda z, y, q: ops.expected((1 - (exp(z) / ops.sum(exp(z))) ** q) / q, y),
+)  # fmt: skip
+def generalized_cross_entropy(prediction, target, *, q: Positive = 0.7):
+    """Generalized cross-entropy: (1 − p^q) / q of the right class, of rows of logits; for data with wrong labels.
+
+    Near q = 0 it is cross-entropy, at 1 it is 1 − p, which a wrong label pulls least. p^q is the exponential of a
+    logarithm, so that neither a small q nor a sure class cancels.
+    """
+    return ops.expected(-expm1(q * log_softmax(prediction)) / q, target)
+
+
+@generalized_cross_entropy.derivative
+def _(prediction, target, *, q):
+    terms = ops.scaled(exp(q * log_softmax(prediction)), ops.one_hot(target, like=prediction))
+    drawn = softmax(prediction) * ops.sum_others(terms, prediction)
+    return drawn - terms * softmax_complement(prediction)
+
+
+@loss(
+    "classification",
+    papers=(Paper(
+        "Wang et al.", 2019, "Symmetric cross entropy for robust learning with noisy labels", "arXiv:1908.06112"
+    ),),
+    definition=lambda z, y, alpha, beta, floor: (
+        -alpha * ops.expected(log(exp(z) / ops.sum(exp(z))), y)
+        - beta * ops.expected(exp(z) / ops.sum(exp(z)), log(maximum(ops.one_hot(y, like=z), floor)))
+    ),
+)  # fmt: skip
+def symmetric_cross_entropy(prediction, target, *, alpha: Positive = 0.1, beta: Positive = 1.0, floor: Share = 1e-4):
+    """Cross-entropy, and the cross-entropy of the target under the prediction, of rows of logits; for wrong labels.
+
+    `alpha` and `beta` weigh the two. The second takes the logarithm of a target of 0 at `floor`, 1e-4 in the authors'
+    code, whose constants for CIFAR-10 are the defaults; the paper sets that logarithm to −4, a floor of 0.0183.
+    """
+    surprise = -log(maximum(ops.one_hot(target, like=prediction), floor))
+    forward = ops.expected(log_softmax(prediction), target)
+    return beta * ops.expected(softmax(prediction), surprise) - alpha * forward
+
+
+@symmetric_cross_entropy.derivative
+def _(prediction, target, *, alpha, beta, floor):
+    relief = log(maximum(ops.one_hot(target, like=prediction), floor) / floor)  # 0 at a target of 0: no cancelling
+    drawn = softmax_pulled(prediction, relief)
+    return alpha * cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e) - beta * drawn
 
 
 @loss(

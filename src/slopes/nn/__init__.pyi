@@ -77,6 +77,16 @@ class QuickGELU(CardModule):
 
     def __init__(self) -> None: ...
 
+class Telu(CardModule):
+    """Hyperbolic tangent exponential linear unit: the input times the hyperbolic tangent of its exponential."""
+
+    def __init__(self) -> None: ...
+
+class Logish(CardModule):
+    """Logish: the input times the logarithm of 1 plus its sigmoid."""
+
+    def __init__(self) -> None: ...
+
 class Softcap(CardModule):
     """Soft cap: any number to one between −cap and cap, almost unchanged if small beside cap."""
 
@@ -124,6 +134,23 @@ class Poly1Loss(CardModule):
     def __init__(
         self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
         epsilon: _TensorParameter = 2.0, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class GeneralizedCrossEntropyLoss(CardModule):
+    """Generalized cross-entropy: (1 − p^q) / q of the right class, of rows of logits; for data with wrong labels."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        q: _TensorParameter = 0.7, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class SymmetricCrossEntropyLoss(CardModule):
+    """Cross-entropy, and the cross-entropy of the target under the prediction, of rows of logits; for wrong labels."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        alpha: _TensorParameter = 0.1, beta: _TensorParameter = 1.0, floor: _TensorParameter = 0.0001,
+        reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
 class MarginSoftmaxLoss(CardModule):

@@ -210,7 +210,7 @@ def _smoothed(options: Options) -> Finding | None:
         base, came = options.total(alike, {}), options.total(alike, {options.smoothing: 0.1})
     except (SubjectError, Skip):
         return None
-    if close(base, came):
+    if close(base, came) or _smooths_as_rows(options, alike, came):
         return None
     one_row = alike[0][:1], target[:1]
     return options.script(one_row, {options.smoothing: 0.1}, {options.smoothing: 0.0}, show="{0} / {1}").finding(
@@ -224,14 +224,31 @@ def _smoothed(options: Options) -> Finding | None:
     )
 
 
+def _as_rows(options: Options, first: Tensor, target: Tensor) -> Tensor:
+    rows = torch.nn.functional.one_hot(target, options.classes).to(first.dtype)
+    return rows.movedim(-1, options.subject.form.axis)
+
+
+def _smooths_as_rows(options: Options, arguments: Arguments, came: Tensor) -> bool:
+    """Whether smoothed rows as target give the number that came: so a loss smooths that is no line in its target."""
+    first, target = arguments
+    rows = 0.9 * _as_rows(options, first, target) + 0.1 / options.classes
+    try:
+        return close(options.total((first, rows), {}), came)
+    except (SubjectError, Skip):
+        return False
+
+
 def _one_hot(options: Options) -> Finding | None:
     subject = options.subject
     ratios = []
     for seed in (0, 1):
         first, target = subject.draw(seed)
-        rows = torch.nn.functional.one_hot(target, options.classes).to(first.dtype).movedim(-1, subject.form.axis)
         try:
-            came, wanted = options.total((first, rows), {}), options.total((first, target), {})
+            came, wanted = (
+                options.total((first, _as_rows(options, first, target)), {}),
+                options.total((first, target), {}),
+            )
         except (SubjectError, Skip):
             return None
         if wanted == 0 or not bool(torch.isfinite(came)):
