@@ -952,6 +952,18 @@ def test_a_watcher_of_half_precision_and_accumulation():
         np.testing.assert_allclose(found_weights, weights, rtol=close)
 
 
+@pytest.mark.parametrize(("to_none", "foreach"), [(True, False), (False, False), (False, True)])
+def test_gradients_that_the_block_clears_are_seen(to_none, foreach):
+    kept = mlp()
+    cleared = copy.deepcopy(kept)
+
+    def clearing(model, optimizer, x, y):
+        step(model, optimizer, x, y)
+        torch.optim.SGD(model.parameters(), foreach=foreach).zero_grad(set_to_none=to_none)
+
+    assert numbers(watched(cleared, step=clearing)) == numbers(watched(kept))
+
+
 def test_blocks_that_only_accumulate_are_no_slow_steps():
     model = mlp()
     watcher, optimizer = slopes.Watcher(model, every=5), sgd(model)

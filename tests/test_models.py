@@ -1,5 +1,6 @@
 """The activations of a model: which there are, and how their uses are recorded."""
 
+import math
 import threading
 
 import pytest
@@ -97,3 +98,13 @@ def test_dead_and_saturated_units_have_one_definition():
     dead, saturated = classify_units(flat, off, 2)
     assert dead.tolist() == [True, False, False, False]
     assert saturated.tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_counts_of_flat_slopes_are_exact(dtype):
+    many = 2**24 + 1
+    flat, off = count_flat(torch.ones(many, 1), torch.zeros(many, 1, dtype=dtype), [0])
+    assert (flat.item(), off.item()) == (many, 0)
+    slopes_ = torch.tensor([math.nan, 0.0, -1e-4, 1e-2], dtype=dtype)
+    flat, off = count_flat(torch.tensor([0.0, math.nan, 1e-4, 0.0]), slopes_, [])
+    assert (flat.tolist(), off.tolist()) == ([0, 1, 1, 0], [0, 0, 1, 0])

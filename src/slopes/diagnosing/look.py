@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from statistics import fmean
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
-from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
 from slopes.diagnosing.diagnosis import Diagnosis
-from slopes.diagnosing.mistakes import Mistakes
+from slopes.diagnosing.mistakes import LOSSES, Mistakes
 from slopes.diagnosing.results import Weights
 from slopes.diagnosing.tally import Tally
 from slopes.models.recording import Recorder, Use, remove
@@ -36,41 +34,53 @@ class Look(Recorder):
     """
 
     def __init__(self, model: nn.Module, earlier: Look | None = None, *, begun: bool = False) -> None:
-        super().__init__(model)
+        self.mistakes = Mistakes()
+        watched = {loss: partial(self.mistakes.judge, loss) for loss in LOSSES}
+        super().__init__(model, {**watched, Tensor.zero_: self._keep_norms, torch._foreach_zero_: self._keep_norms})
         self.samples = self.batches = 0
         self.losses: list[float] = []
         self.begun = begun or earlier is not None
         self._tallies: dict[tuple[Any, ...], Tally] = {}
-        self.mistakes = Mistakes()
+        self._weighted: dict[str, list[Tensor]] = {}  # weights by module, as the latest recording began
         self._weights: dict[str, list[_Seen]] = {}
         self._order: dict[str, int] = {}  # order of the modules' first runs
         self._followed: set[str] = set()  # modules that ran where autograd records
-        self._arriving: list[Tensor] = []  # weights with a gradient of the backward pass under way
-        self._arrived: dict[Tensor, Tensor] = {}  # norms of gradients, by weight
+        self._is_arriving = False  # a backward pass is under way
+        self._arrived: dict[Tensor, Tensor] = {}  # gradients by weight, which the training loop may clear
+        self._arrived_norms: dict[Tensor, Tensor] = {}  # of those that it sets to 0
         self._fastest: dict[str, float] = {} if earlier is None else earlier._fastest
         self._first: dict[str, float] = {} if earlier is None else earlier._first  # norms of weights
 
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        weights = [p for _, own in _weighted(self.model) for p in own if p.requires_grad and p.is_leaf]
-        with ExitStack() as stack:
-            hooks = [p.register_post_accumulate_grad_hook(self._arrive) for p in weights]  # type: ignore[no-untyped-call]
-            stack.callback(remove, hooks)
-            stack.enter_context(_outside_optimizers(self.mistakes))
-            stack.enter_context(super().recording())
-            yield
+    def begin(self, recording: ExitStack) -> None:
+        """Follow the gradient of one weight of each module: all are there when the backward pass ends."""
+        self._forget()
+        self._is_arriving, self._weighted = False, _find_weighted(self.modules)
+        firsts = [[p for p in own if p.requires_grad and p.is_leaf][:1] for own in self._weighted.values()]
+        hooks = [p.register_post_accumulate_grad_hook(self._arrive) for first in firsts for p in first]  # type: ignore[no-untyped-call]
+        recording.callback(remove, hooks)
 
-    def _arrive(self, weight: Tensor) -> None:
-        if not self._arriving:
+    def _arrive(self, _: Tensor) -> None:
+        if not self._is_arriving:
+            self._is_arriving = True
             torch.autograd.Variable._execution_engine.queue_callback(self._keep_arrived)
-        self._arriving.append(weight)
 
     def _keep_arrived(self) -> None:
-        """Keep the norms of gradients at the end of a backward pass, before the training loop clears them."""
+        """Keep the gradients at the end of a backward pass, before the training loop clears them."""
+        self._is_arriving = False
         with torch._C.DisableTorchFunction():
-            there = {weight: weight.grad for weight in self._arriving if weight.grad is not None}
-            self._arriving.clear()
-            self._arrived.update(zip(there, _norms(list(there.values())), strict=True))
+            weights = [p for own in self._weighted.values() for p in own]
+            self._arrived |= {weight: weight.grad for weight in weights if weight.grad is not None}
+
+    def _forget(self) -> None:
+        self._arrived.clear()
+        self._arrived_norms.clear()
+
+    def _keep_norms(self, *_: Any, **__: Any) -> None:
+        """Keep the norms of gradients, one of which may be set to 0 now."""
+        with torch._C.DisableTorchFunction():
+            norms = zip(self._arrived, _norms(list(self._arrived.values())), strict=True)
+            self._arrived_norms |= {weight: norm for weight, norm in norms if norm > 0}
+            self._arrived.clear()
 
     def enter(self, name: str, module: nn.Module, x: Tensor | None, outermost: bool) -> None:
         if outermost and x is not None and x.ndim:
@@ -109,35 +119,47 @@ class Look(Recorder):
 
     # ---------------------------------------------------------------------------------------- weights
 
-    def snapshot(self) -> dict[str, list[Tensor]]:
-        with torch.no_grad():
-            return {name: [p.clone() for p in own] for name, own in _weighted(self.model)}
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copy the weights of each module that the latest recording found into one array."""
+        with torch._C.DisableTorchFunction():
+            return _joined(self._weighted)
 
-    def weigh(self, before: dict[str, list[Tensor]] | None = None, *, stepped: bool = False) -> None:
-        """Record norms, and the weights' relative change since the snapshot.
+    def weigh(self, before: dict[str, Tensor] | None = None, *, stepped: bool = False) -> None:
+        """Record norms, and the weights' relative change since the snapshot, which is overwritten.
 
         Unless the optimizer is known to have `stepped`, weights that all stayed may be waiting for more gradients.
         """
         self.batches += 1
-        weights, before = dict(_weighted(self.model)), before or {}
+        weights, before = _find_weighted(self.modules), before or {}
+        now = _joined(weights)
+        gradients = {name: [g for p in own if (g := self._gradient(p)) is not None] for name, own in weights.items()}
+        there = [gradient for each in gradients.values() for gradient in each]
+        norms = _norms([*now.values(), *there, *before.values()])
         with torch.no_grad():
-            moves = {name: torch._foreach_sub(weights[name], before[name]) for name in weights if name in before}
-        gradients = {name: [p.grad for p in own if p.grad is not None] for name, own in weights.items()}
-        old, new, moved_by, pulls = _norms_by_name(before, weights, moves, gradients)
+            for name, values in before.items():
+                values.sub_(now[name])
+        numbers = iter(_numbers([*norms, *_norms(list(before.values()))]))
+        new = {name: next(numbers) for name in now}
+        pulled = {name: math.hypot(*(next(numbers) for _ in each)) for name, each in gradients.items() if each}
+        start, moved_by = ({name: next(numbers) for name in before} for _ in range(2))
         seen = {}
         for name, own in weights.items():
-            update = moved_by[name] / old[name] if old.get(name) else math.nan
-            seen[name] = _Seen(new[name], self._gradient(own, pulls[name]), update)
-        self._arrived.clear()
+            update = moved_by[name] / start[name] if start.get(name) else math.nan
+            seen[name] = _Seen(new[name], self._pulled(own, pulled.get(name, math.nan)), update)
+        self._forget()
         moved = stepped or any(each.update > 0 for each in seen.values())
         for name, each in seen.items():
             self._weights.setdefault(name, []).append(each if moved else each._replace(update=math.nan))
             self._first.setdefault(name, each.norm)
             self._fastest[name] = max(self._fastest.get(name, 0.0), each.update if each.update > 0 else 0.0)
 
-    def _gradient(self, own: Sequence[Tensor], norm: float) -> float:
-        """Norm of the gradients; as they arrived, if the training loop has cleared them since."""
-        arrived = [self._arrived[p] for p in own if p in self._arrived]
+    def _gradient(self, weight: Tensor) -> Tensor | None:
+        """Gradient, also of a weight that has lost it since it arrived."""
+        return self._arrived.get(weight) if weight.grad is None else weight.grad
+
+    def _pulled(self, own: Sequence[Tensor], norm: float) -> float:
+        """Norm of the gradients; as they were, if the training loop has set them to 0 since."""
+        arrived = [self._arrived_norms[p] for p in own if p in self._arrived_norms]
         return norm if norm > 0 or not arrived else math.hypot(*map(float, arrived))
 
     def diagnosis(self, wanted: int, steps: tuple[int, int] | None = None) -> Diagnosis:
@@ -175,13 +197,29 @@ class Look(Recorder):
         return self._order.get(name, float("inf"))
 
 
-def _weighted(model: nn.Module) -> Iterator[tuple[str, list[Tensor]]]:
-    """Yield modules with weights of two axes or more, and all their weights."""
-    for name, module in model.named_modules():
+def _find_weighted(modules: Iterable[tuple[str, nn.Module]]) -> dict[str, list[Tensor]]:
+    """Names of modules with weights of two axes or more, and all their weights."""
+    found: dict[str, list[Tensor]] = {}
+    for name, module in modules:
         there = [p for p in module._parameters.values() if p is not None]  # `parameters` takes three times as long
-        own = [p for p in there if not nn.parameter.is_lazy(p) and p.is_floating_point()]
+        own: list[Tensor] = [p for p in there if not nn.parameter.is_lazy(p) and p.is_floating_point()]
         if any(p.ndim >= 2 for p in own):
-            yield name, own
+            found[name] = own
+    return found
+
+
+@torch.no_grad()
+def _joined(weights: Mapping[str, Sequence[Tensor]]) -> dict[str, Tensor]:
+    """Copy each name's tensors into one array, a part of one array of its device and type: calls take the time."""
+    alike: dict[Any, list[str]] = {}
+    for name, own in weights.items():
+        alike.setdefault((own[0].device, own[0].dtype), []).append(name)
+    joined: dict[str, Tensor] = {}
+    for (device, _), names in alike.items():
+        flat = torch.cat([p.reshape(-1).to(device) for name in names for p in weights[name]])
+        sizes = [sum(p.numel() for p in weights[name]) for name in names]
+        joined.update(zip(names, torch.split(flat, sizes), strict=True))
+    return joined
 
 
 def _mean(numbers: Sequence[float]) -> float:
@@ -190,15 +228,9 @@ def _mean(numbers: Sequence[float]) -> float:
     return fmean(known) if known else math.nan
 
 
-def _norms_by_name(*groups: Mapping[str, Sequence[Tensor]]) -> list[dict[str, float]]:
-    """Norms of all entries of each name's tensors together, in each group; NaN without tensors."""
-    norms = _norms([t for tensors in groups for each in tensors.values() for t in each])
+def _numbers(norms: list[Tensor]) -> list[float]:
     are_alike = len({(norm.device, norm.dtype) for norm in norms}) == 1
-    numbers = iter(torch.stack(norms).tolist() if are_alike else map(float, norms))
-    return [
-        {name: math.hypot(*(next(numbers) for _ in each)) if each else math.nan for name, each in tensors.items()}
-        for tensors in groups
-    ]
+    return torch.stack(norms).tolist() if are_alike else list(map(float, norms))
 
 
 @torch.no_grad()
@@ -207,29 +239,3 @@ def _norms(tensors: Sequence[Tensor]) -> list[Tensor]:
     values = [t.coalesce().values() if t.is_sparse else t for t in tensors]
     values = [v if v.dtype in (torch.float32, torch.float64) else v.float() for v in values]
     return list(torch._foreach_norm(values)) if values else []
-
-
-@contextmanager
-def _outside_optimizers(mode: TorchFunctionMode) -> Iterator[None]:
-    """Push a mode, but for steps of optimizers without a closure, which call many small functions."""
-    is_on = False
-
-    def push(*_: Any) -> None:
-        nonlocal is_on
-        if not is_on:
-            mode.__enter__()  # type: ignore[no-untyped-call]
-            is_on = True
-
-    def pop(_: Any = None, given: Sequence[Any] = (), named: Mapping[str, Any] = MappingProxyType({})) -> None:
-        nonlocal is_on
-        has_closure = any(each is not None for each in (*given[1:], *named.values()))  # the first is the optimizer
-        if is_on and not has_closure and _get_current_function_mode() is mode:  # type: ignore[no-untyped-call]
-            mode.__exit__(None, None, None)
-            is_on = False
-
-    with ExitStack() as stack:
-        push()
-        stack.callback(pop)
-        stack.callback(register_optimizer_step_pre_hook(pop).remove)
-        stack.callback(register_optimizer_step_post_hook(push).remove)
-        yield

@@ -8,16 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from slopes.diagnosing.results import Finding
 from slopes.diagnosing.tally import WAITING, are_alike
-from slopes.readings import plain
 
 FAR = 10.0  #: largest root mean square of a normalised feature
 MANY = 32  #: fewest entries that tell probabilities from other numbers
 
 _FIRST = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)
+
+
+def _are_probabilities(rows: Tensor) -> Tensor:
+    is_positive = rows.amin() >= 0
+    if rows.is_cpu and not is_positive:  # another device would have to be waited for
+        return is_positive
+    return is_positive & ((rows.float().sum(1) - 1).abs().amax() < 1e-2) & (rows.shape[1] > 1)
 
 
 @dataclass
@@ -30,11 +35,10 @@ class _Labels:
     repeats_inputs: bool
 
 
-class Mistakes(TorchFunctionMode):
-    """Mode that looks at the arguments of PyTorch's losses, and keeps the numbers on their device."""
+class Mistakes:
+    """Looks at the arguments of PyTorch's losses, and keeps the numbers on their device."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._tokens: Tensor | None = None
         self._waits = False  # for the first weights that the model's input meets
         self._name = ""
@@ -57,13 +61,9 @@ class Mistakes(TorchFunctionMode):
             self._squares.append(x.detach().float().square().mean(others))
             self._name = f"{name} ({type(module).__name__})" if name else type(module).__name__
 
-    def __torch_function__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
-        self.judge(function, *arguments, **(named or {}))
-        return function(*arguments, **(named or {}))
-
     def judge(self, loss: Any, *arguments: Any, **named: Any) -> None:
-        """Look at the arguments of a loss of PyTorch."""
-        look = _LOSSES.get(loss)
+        """Look at the arguments of a loss of PyTorch, if it is one of `LOSSES`."""
+        look = LOSSES.get(loss)
         if look is not None:
             with torch._C.DisableTorchFunction():
                 look(self, *arguments, **named)
@@ -87,7 +87,7 @@ class Mistakes(TorchFunctionMode):
         all_rows, all_labels, all_repeats = zip(*self._waiting, strict=True)
         rows, labels, repeats = torch.cat(all_rows), torch.cat(all_labels), all(all_repeats)
         self._waiting.clear()
-        are = (rows.amin() >= 0) & ((rows.float().sum(1) - 1).abs().amax() < 1e-2) & (rows.shape[1] > 1)
+        are = _are_probabilities(rows)
         kept = labels[labels != self._ignored]
         if not kept.numel():
             return
@@ -139,8 +139,7 @@ class Mistakes(TorchFunctionMode):
         return found
 
 
-_LOSSES = {
+LOSSES = {
     functional.cross_entropy: Mistakes._classes,
     functional.binary_cross_entropy_with_logits: Mistakes._signs,
 }
-plain.WATCHING.add(Mistakes)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from slopes.diagnosing.results import HALF, PERCENTILES, Layer
 from slopes.models.units import classify_units, count_flat
@@ -41,9 +42,10 @@ class Tally:
         axis %= max(y.ndim, 1)
         if self._waiting and not (state == self._state and axis == self._axis and are_alike(x, self._waiting[0][0])):
             self._judge()
-        self._waiting.append((x, y.detach().clone()))
+        waits = state is not None and axis != 0 and y.numel() < WAITING
+        self._waiting.append((x, y.detach().clone() if waits else y.detach()))
         self._function, self._axis, self._state = function, axis, state
-        if state is None or axis == 0 or len(self._waiting) * y.numel() >= WAITING:
+        if not waits or len(self._waiting) * y.numel() >= WAITING:
             self._judge()
         self.follow(y)
 
@@ -72,11 +74,12 @@ class Tally:
             y.register_hook(self._pull)  # type: ignore[no-untyped-call]
 
     def _pull(self, gradient: Tensor) -> None:
-        gradient = gradient.detach().clone()
+        waits = gradient.ndim > 0 and gradient.numel() < WAITING
+        gradient = gradient.detach().clone() if waits else gradient.detach()
         if self._gradients and not are_alike(gradient, self._gradients[0]):
             self._judge_gradients()
         self._gradients.append(gradient)
-        if gradient.ndim == 0 or len(self._gradients) * gradient.numel() >= WAITING:
+        if not waits or len(self._gradients) * gradient.numel() >= WAITING:
             self._judge_gradients()
 
     def _judge_gradients(self) -> None:
@@ -106,18 +109,26 @@ class Tally:
             percentiles=_percentiles(finite),
             dead=float(dead.mean()), saturated=float(saturated.mean()), flat=float(flat.mean() / samples),
             off=float(off.mean() / samples),
-            gradient=math.sqrt(_numbers(self._squares).sum() / batches) if self._squares else math.nan,
+            gradient=math.sqrt(_numbers(self._squares).sum(dtype=float) / batches) if self._squares else math.nan,
             lost=_lost(kept), gradients_lost=_lost(pulled),
         )  # fmt: skip
 
 
 def slopes_of(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Derivative at each entry, without advancing the random state."""
-    with torch.random.fork_rng([x.device] if x.is_cuda else []), torch.enable_grad():
+    with (
+        torch.random.fork_rng([x.device] if x.is_cuda else []),
+        torch.enable_grad(),
+        saved_tensors_hooks(_itself, _itself),  # a checkpoint saves no tensors of it
+    ):
         leaf = x.detach().requires_grad_()
         y = function(leaf.clone())  # a function may work in place
         (slopes,) = torch.autograd.grad(y, leaf, torch.ones_like(y), materialize_grads=True)
     return slopes
+
+
+def _itself(x: Tensor) -> Tensor:
+    return x
 
 
 def are_alike(a: Tensor, b: Tensor) -> bool:
@@ -128,17 +139,17 @@ def are_alike(a: Tensor, b: Tensor) -> bool:
 def _some(values: Tensor, most: int) -> Tensor:
     """Sample up to `most` values from all over a tensor."""
     flat = values.reshape(-1)
-    return flat[_places(flat.numel(), most).to(flat.device)] if flat.numel() > most else flat.clone()
+    return flat.index_select(0, _places(flat.numel(), most).to(flat.device)) if flat.numel() > most else flat.clone()
 
 
 @functools.lru_cache(64)
 def _places(count: int, most: int) -> Tensor:
-    """Indices below `count`: multiples of the golden ratio, which align with no shape."""
-    return (torch.arange(most, dtype=torch.float64) * ((math.sqrt(5) - 1) / 2) % 1 * count).long()
+    """Indices below `count`: multiples of the golden ratio, which align with no shape, in order."""
+    return (torch.arange(most, dtype=torch.float64) * ((math.sqrt(5) - 1) / 2) % 1 * count).long().sort().values
 
 
 def _numbers(tensors: Sequence[Tensor]) -> np.ndarray:
-    return torch.cat([t.reshape(-1) for t in tensors]).double().cpu().numpy() if tensors else np.empty(0)
+    return torch.cat([t.reshape(-1) for t in tensors]).cpu().numpy() if tensors else np.empty(0)
 
 
 def _percentiles(values: np.ndarray) -> tuple[float, ...]:

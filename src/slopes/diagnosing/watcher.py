@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from typing import Any
 
 from torch import Tensor, nn
@@ -43,8 +43,8 @@ class Watcher:
         self._look: Look | None = None
         self._earlier: Look | None = None
         self._steps = (0, 0)  # first and last step in `_look`
-        self._block: AbstractContextManager[None] | None = None  # open during a watched step
-        self._before: dict[str, list[Tensor]] = {}
+        self._block: ExitStack | None = None  # open during a watched step
+        self._before: dict[str, Tensor] = {}
 
     @property
     def diagnosis(self) -> Diagnosis:
@@ -59,9 +59,10 @@ class Watcher:
         if self.step % self.every == 0:
             if self._look is None:
                 self._look, self._steps = Look(self.model, self._earlier), (self.step, self.step)
-            self._before = self._look.snapshot()
-            self._block = self._look.recording()
-            self._block.__enter__()
+            with ExitStack() as stack:
+                stack.enter_context(self._look.recording())
+                self._before = self._look.snapshot()
+                self._block = stack.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:

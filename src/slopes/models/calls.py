@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -26,18 +27,25 @@ class FunctionCall(NamedTuple):
 
 
 class FunctionCalls(TorchFunctionMode):
-    """Gives each call of an activation of PyTorch to `handle`, which returns the result of the call."""
+    """Gives each call of an activation of PyTorch to `handle`, which returns the result of the call.
 
-    def __init__(self, handle: Callable[[FunctionCall], Any]) -> None:
+    `watched` has functions that get the arguments of another function before it is called.
+    """
+
+    def __init__(
+        self, handle: Callable[[FunctionCall], Any], watched: Mapping[Any, Callable[..., None]] = MappingProxyType({})
+    ) -> None:
         super().__init__()
-        self._handle = handle
+        self._handle, self._watched = handle, watched
 
     def __torch_function__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
         named = named or {}
-        name = getattr(function, "__name__", "")
-        kind = class_of_name(name)
+        kind = _class_for(function)
         if kind is None:
+            if function in self._watched:
+                self._watched[function](*arguments, **named)
             return function(*arguments, **named)
+        name = function.__name__
         x, *rest = arguments or (named["input"],)
         named = {key: value for key, value in named.items() if key != "input"}
         in_place = name.endswith("_") or _asks_in_place(function, rest, named)
@@ -45,6 +53,11 @@ class FunctionCalls(TorchFunctionMode):
 
 
 plain.WATCHING.add(FunctionCalls)
+
+
+@lru_cache(1024)
+def _class_for(function: Any) -> type[nn.Module] | None:
+    return class_of_name(getattr(function, "__name__", ""))
 
 
 def _asks_in_place(function: Any, rest: list[Any], named: dict[str, Any]) -> bool:

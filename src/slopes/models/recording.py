@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial, wraps
+from types import MappingProxyType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.overrides import TorchFunctionMode, _get_current_function_mode
 from torch.utils.hooks import RemovableHandle
 
 from slopes.card import WATCHERS, Activation, Card
@@ -39,18 +40,22 @@ class Use(NamedTuple):
     state: Any  #: equal where a later call of the function computes the same; None where that is unknown
 
 
-@dataclass
-class _Call:
-    name: str
-    sealed: bool  #: an activation, whose own calls are not recorded
-    x: Tensor | None = None  #: copy of an activation's input
-    used: Counter[str] = field(default_factory=Counter)  #: uses so far, by label
-
-
 class _Kind(NamedTuple):
     is_activation: bool
     is_sealed: bool  #: its own calls are not recorded
     name: str
+
+
+_FUNCTION = _Kind(True, True, "")
+_OUTSIDE = _Kind(False, False, "")
+
+
+@dataclass(slots=True)
+class _Call:
+    name: str
+    kind: _Kind
+    x: Tensor | None = None  #: copy of an activation's input
+    used: dict[str, int] = field(default_factory=dict)  #: uses so far, by label
 
 
 class _Thread(threading.local):
@@ -81,15 +86,21 @@ def _unseen(function: Callable[P, R]) -> Callable[P, R]:
 class Recorder:
     """Calls `use` for each use of an activation, and `enter` and `leave` for each module that runs.
 
-    Hooks follow modules; a mode follows functions of PyTorch and cards called inside them.
+    Hooks follow modules; a mode follows functions of PyTorch and cards called inside them. `watched` has functions that
+    get the arguments of another function of PyTorch, which may be called outside of the model.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, watched: Mapping[Any, Callable[..., None]] = MappingProxyType({})) -> None:
         self.model = model
-        self._kinds: MutableMapping[nn.Module, _Kind] = WeakKeyDictionary()  # DataParallel makes modules that go again
+        self.modules: list[tuple[str, nn.Module]] = []  #: with their names, of the latest recording
+        self._kinds: MutableMapping[nn.Module, _Kind] = WeakKeyDictionary()
         self._here = _Thread()
         self._main = self._here.calls  # of the thread that trains
         self._lock = threading.RLock()
+        self._mode = FunctionCalls(self._handle, watched)
+
+    def begin(self, recording: ExitStack) -> None:
+        """Add contexts to a recording that starts."""
 
     def use(self, use: Use) -> None: ...
 
@@ -102,15 +113,21 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[None]:
         with ExitStack() as stack:
+            self.modules = list(self.model.named_modules())
+            self.begin(stack)
             hooks: list[RemovableHandle] = []
             stack.callback(remove, hooks)
-            for name, module in self.model.named_modules():
-                hooks.append(module.register_forward_pre_hook(partial(self._enter, name), with_kwargs=True))
+            for name, module in self.modules:
+                if module not in self._kinds:
+                    self._kinds[module] = _kind_of(module)
+                enter = partial(self._enter, name, self._kinds[module])
+                hooks.append(module.register_forward_pre_hook(enter, with_kwargs=True))
                 hooks.append(module.register_forward_hook(self._leave, always_call=True))
             if "torch._dynamo" in sys.modules:  # compiled code runs no hooks
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             self._here = _Thread()
             self._main = self._here.calls
+            stack.enter_context(_outside_optimizers(self._mode))
             stack.enter_context(self._here.inside)  # closes it after an interrupted forward
             WATCHERS.append(self._watch)
             stack.callback(WATCHERS.remove, self._watch)
@@ -121,19 +138,19 @@ class Recorder:
         return self._record_call(card.name, lambda x, **named: card.compute(x, named), x, state, **parameters)
 
     @_unseen
-    def _enter(self, name: str, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    def _enter(
+        self, name: str, kind: _Kind, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> None:
         here = self._here
-        x = next(_tensors((*arguments, *named.values())), None)
+        first = arguments[0] if arguments else None
+        x = first if isinstance(first, Tensor) else next(_tensors((*arguments, *named.values())), None)
         with self._lock:
             if not in_backward():
                 self.enter(name, module, x, outermost=not here.calls and not self._main)
-            if not here.calls:
-                here.inside.enter_context(FunctionCalls(self._handle))
-        if module not in self._kinds:
-            self._kinds[module] = _kind_of(module)
-        kind = self._kinds[module]
+            if not here.calls and not _is_on(self._mode):
+                here.inside.enter_context(self._mode)
         kept = _copied(x) if x is not None and kind.is_activation else None
-        here.calls.append(_Call(name, kind.is_sealed, kept))
+        here.calls.append(_Call(name, kind, kept))
 
     @_unseen
     def _leave(self, module: nn.Module, _: Any, y: Any) -> None:
@@ -142,8 +159,8 @@ class Recorder:
         if call.x is None:
             self.leave(module)
         elif isinstance(y, Tensor):
-            kind = self._kinds[module].name
-            parent = here.calls[-2] if len(here.calls) > 1 else _Call("", False)
+            kind = call.kind.name
+            parent = here.calls[-2] if len(here.calls) > 1 else _Call("", _OUTSIDE)
             label = f"{call.name} ({kind})" if call.name else kind
             self._use(parent, label, call.x, y, module.forward, _state_of(module))
         here.calls.pop()
@@ -156,11 +173,11 @@ class Recorder:
     def _record_call(self, name: str, function: Callable[..., Any], x: Any, state: Any, /, **named: Any) -> Any:
         """Call a function, and record it if a module of the model called it."""
         calls = self._here.calls
-        if not isinstance(x, Tensor) or not calls or calls[-1].sealed:
+        if not isinstance(x, Tensor) or not calls or calls[-1].kind.is_sealed:
             return function(x, **named)
         parent, kept = calls[-1], _copied(x)
         again = {key: v.clone_state() if isinstance(v, torch.Generator) else v for key, v in named.items()}
-        calls.append(_Call(parent.name, True))
+        calls.append(_Call(parent.name, _FUNCTION))
         try:
             y = function(x, **named)
             self._use(parent, f"{parent.name} {name}()".strip(), kept, y, lambda x: function(x, **again), state)
@@ -171,10 +188,42 @@ class Recorder:
     @_unseen
     def _use(self, parent: _Call, label: str, x: Tensor, y: Tensor, function: Callable[..., Any], state: Any) -> None:
         if x.is_floating_point() and y.shape == x.shape and y.numel():
-            nth = parent.used[label]
-            parent.used[label] += 1
-            with self._lock, saved_tensors_hooks(_itself, _itself):  # a checkpoint saves no computations on it
+            nth = parent.used.get(label, 0)
+            parent.used[label] = nth + 1
+            with self._lock:
                 self.use(Use(parent.name, label, nth, x, y, function, in_backward(), state))
+
+
+@contextmanager
+def _outside_optimizers(mode: TorchFunctionMode) -> Iterator[None]:
+    """Push a mode, but for steps of optimizers without a closure, which call many small functions."""
+    is_on = False
+
+    def push(*_: Any) -> None:
+        nonlocal is_on
+        if not is_on:
+            mode.__enter__()  # type: ignore[no-untyped-call]
+            is_on = True
+
+    def pop(_: Any = None, given: Sequence[Any] = (), named: Mapping[str, Any] = MappingProxyType({})) -> None:
+        nonlocal is_on
+        has_closure = any(each is not None for each in (*given[1:], *named.values()))  # the first is the optimizer
+        if is_on and not has_closure and _get_current_function_mode() is mode:  # type: ignore[no-untyped-call]
+            mode.__exit__(None, None, None)
+            is_on = False
+
+    with ExitStack() as stack:
+        push()
+        stack.callback(pop)
+        stack.callback(register_optimizer_step_pre_hook(pop).remove)
+        stack.callback(register_optimizer_step_post_hook(push).remove)
+        yield
+
+
+def _is_on(mode: TorchFunctionMode) -> bool:
+    """Whether this thread's functions go through the mode; while the mode calls one, it is off."""
+    places = range(torch._C._len_torch_function_stack())
+    return any(torch._C._get_function_stack_at(place) is mode for place in places)
 
 
 @_unseen
@@ -201,10 +250,6 @@ def _is_plain(value: Any) -> bool:
 
 def in_backward() -> bool:
     return bool(torch._C._current_graph_task_id() != -1)
-
-
-def _itself(x: Tensor) -> Tensor:
-    return x
 
 
 def _tensors(things: Iterable[Any]) -> Iterator[Tensor]:

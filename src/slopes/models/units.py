@@ -16,15 +16,16 @@ SATURATED = f"its slope is under {FLAT:g} in size in at least {100 * MOSTLY:g} %
 
 def count_flat(values: Tensor, slopes: Tensor, axes: list[int]) -> tuple[Tensor, Tensor]:
     """Count along the axes the flat slopes, and those of them with an output near 0 (off)."""
-    flat = slopes.abs() < FLAT
-    off = flat & (values.abs() < FLAT)
+    flat = slopes.abs().lt_(FLAT)  # 1 and 0, as a comparison to bools takes six times as long
+    off = flat * values.abs().lt_(FLAT)
     return _sum(flat, axes), _sum(off, axes)
 
 
 def _sum(marks: Tensor, axes: list[int]) -> Tensor:
     import torch
 
-    return marks.sum(axes, dtype=torch.int32) if axes else marks.int()
+    exact = torch.float32 if marks.numel() < 2**24 else torch.float64
+    return marks.sum(axes, dtype=exact).int() if axes else marks.int()
 
 
 def classify_units(flat: Any, off: Any, samples: Any) -> tuple[Any, Any]:
