@@ -1,7 +1,9 @@
 """Figures of accuracy: what is measured, what is said of it, and that the committed page is of this catalogue."""
 
+import builtins
 import dataclasses
 import functools
+import importlib
 import json
 import math
 import pathlib
@@ -395,6 +397,37 @@ def test_a_peer_computes_in_the_dtype_it_is_given(library):
         value, slope = libraries.call(slopes.silu, library, (np.array([-1.0, 2.0], dtype),), slope=True)
         assert value.dtype == slope.dtype == dtype
         np.testing.assert_allclose(value, slopes.silu(np.array([-1.0, 2.0])), rtol=4 * np.finfo(dtype).eps)
+
+
+OPTIONAL = """
+try:
+    import costly
+except ImportError:
+    costly = None
+"""
+
+
+def test_a_library_is_imported_without_what_its_losses_do_not_need(tmp_path, monkeypatch):
+    """And only for the comparison: whoever imports it next has all of it, and others have all of theirs."""
+    (tmp_path / "costly.py").touch()
+    (tmp_path / "friend.py").write_text(OPTIONAL)
+    (tmp_path / "of_losses").mkdir()
+    (tmp_path / "of_losses" / "__init__.py").write_text(f"import friend\nfrom of_losses import losses\n{OPTIONAL}")
+    (tmp_path / "of_losses" / "losses.py").write_text(OPTIONAL)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(libraries.SPARED, "of_losses", ("costly",))
+    plain = builtins.__import__
+    spared = libraries.load("of_losses")
+    assert spared.costly is spared.losses.costly is None
+    assert spared.friend.costly is not None
+    assert libraries.load("of_losses") is spared
+    assert not {"of_losses", "of_losses.losses"} & sys.modules.keys()
+    assert builtins.__import__ is plain
+    whole = importlib.import_module("of_losses")
+    assert whole.losses.costly is not None
+    assert libraries.load("of_losses") is whole
+    for name in ("costly", "friend", "of_losses", "of_losses.losses"):
+        del sys.modules[name]
 
 
 # ------------------------------------------------------------------------------------ command line

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import functools
 import importlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
@@ -24,6 +27,8 @@ ON_TORCH = ("torch", "torchvision", "kornia", "monai", "timm", "smp", "entmax", 
 ON_JAX = ("jax", "optax")
 ON_NUMPY = ("scipy", "sklearn")
 KNOWN = (*ON_TORCH, *ON_JAX, *ON_NUMPY)
+#: packages that a library imports whole, 100 MB, and that its losses do without
+SPARED = {"monai": ("matplotlib", "pandas", "sklearn")}
 
 
 def load(library: str) -> ModuleType:
@@ -32,7 +37,8 @@ def load(library: str) -> ModuleType:
         os.environ.setdefault("KERAS_BACKEND", "torch")
     name = MODULES.get(library, library)
     try:
-        module = importlib.import_module(name)
+        is_spared = name in SPARED and name not in sys.modules
+        module = _import_sparingly(name) if is_spared else importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
@@ -42,6 +48,26 @@ def load(library: str) -> ModuleType:
     if library == "keras" and module.backend.backend() != "torch":
         raise ImportError(f"keras runs upon {module.backend.backend()} here: set KERAS_BACKEND=torch")
     return module
+
+
+@functools.cache
+def _import_sparingly(name: str) -> ModuleType:
+    """Import a package without those in SPARED, and forget it, so that a later import is whole."""
+    plain = builtins.__import__
+
+    def sparing(module: str, *given: Any, **named: Any) -> ModuleType:
+        importer = sys._getframe(1).f_globals.get("__name__", "")
+        if module.partition(".")[0] in SPARED[name] and importer.partition(".")[0] == name:
+            raise ModuleNotFoundError(f"{name} is imported without {module}", name=module)
+        return plain(module, *given, **named)
+
+    builtins.__import__ = sparing  # type: ignore[assignment]
+    try:
+        return importlib.import_module(name)
+    finally:
+        builtins.__import__ = plain
+        for imported in [x for x in sys.modules if x.partition(".")[0] == name]:
+            del sys.modules[imported]
 
 
 def call(
@@ -54,8 +80,9 @@ def call(
     module, expression = load(library), card.same_as[library].same
     names = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else ["x"]
     for path in re.findall(r"([A-Za-z_][\w.]*)\.\w+\(", expression):
-        with suppress(ImportError):  # it is no module, but an object's method
-            importlib.import_module(f"{module.__name__}.{path}")
+        if not hasattr(module, path.partition(".")[0]):
+            with suppress(ImportError):  # it is no module, but an object's method
+                importlib.import_module(f"{module.__name__}.{path}")
     scope = {**vars(module), **card.settings, "inf": np.inf}
     if library in ON_JAX:
         scope["jax"] = importlib.import_module("jax")
