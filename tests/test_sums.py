@@ -294,11 +294,34 @@ def test_a_derivative_that_comes_later_counts():
 def test_a_sum_with_a_card_of_ones_own_is_ones_own():
     assert (slopes.mse + fourth_power).__module__ == __name__
     assert ONE_KIND.__module__ == "slopes.losses.regression"
-    pytest.importorskip("mpmath")
+    for package in ("torch", "flint", "mpmath"):
+        pytest.importorskip(package)
     from slopes.auditing.cards.subject import Subject
 
     assert Subject(slopes.mse).is_ours
     assert not Subject(ONE_KIND).is_ours
+
+
+def test_a_sum_in_a_file_is_found_there(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import slopes\n"
+        "@slopes.loss('regression')\n"
+        "def quartic(prediction, target): return (prediction - target) ** 4\n"
+        "both = slopes.mse + 0.5 * quartic\n"
+    )
+    found = loading.find(f"{file}:both")
+    assert repr(found) == f"slopes.loading.load({f'{file}:both'!r})"
+    assert eval(repr(found), {"slopes": slopes}) is found is pickle.loads(pickle.dumps(found))
+    assert found([3.0], [1.0]) == 4 + 8
+    for package in ("torch", "sklearn", "jinja2", "rich", "flint", "mpmath"):
+        pytest.importorskip(package)
+    from slopes.auditing.source import source_of
+    from slopes.comparing import repeating
+
+    modules = set()
+    assert repeating._code(found, modules) == source_of(found).expression == repr(found)
+    assert modules == {"slopes.loading"}
 
 
 def test_python_and_numpy_numbers_make_sums():

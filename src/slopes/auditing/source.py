@@ -171,13 +171,13 @@ def _parts(things: Iterable[tuple[str, Any]]) -> tuple[list[str], list[str]]:
 
 
 def _of_card(card: Card) -> tuple[list[str], str]:
-    if isinstance(card, Sum):
-        lines, texts = _parts(("", term.card) for term in card.terms.values())
-        return lines, card.write(texts)
     root = card._root
     bound = repr(card)[len(repr(root)) :]
     if root.origin is not None:
         return ["import slopes.loading"], repr(card)
+    if isinstance(card, Sum):
+        lines, texts = _parts(("", term.card) for term in card.terms.values())
+        return lines, card.write(texts)
     home = importable(root)
     if home == "slopes":
         return ["import slopes"], repr(card)

@@ -237,7 +237,8 @@ Call = tuple[str, Loss, tuple[Any, ...], dict[str, Any]]
 class Sum(Loss):
     """A weighted sum of losses of one kind, which is a card like these; `+` and `*` make it.
 
-    Build it once, outside of a training loop. Parameters of its terms are bound, before or by `with_`.
+    Build it once: each weight has a kernel of its own. Where a weight changes from step to step, add up the values of
+    ``terms=True``. Parameters of its terms are bound, before or by `with_`.
     """
 
     terms: Mapping[str, Term]
@@ -350,7 +351,7 @@ class Sum(Loss):
         return " + ".join(_written(term.weight, text, " * ") for term, text in pairs)
 
     def __repr__(self) -> str:
-        return self.write(repr(term.card) for term in self.terms.values())
+        return self.origin or self.write(repr(term.card) for term in self.terms.values())
 
     def __reduce__(self) -> Any:
         return _add_up, (tuple((term.weight, term.card) for term in self.terms.values()),)

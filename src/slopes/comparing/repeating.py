@@ -99,7 +99,7 @@ def _code(value: Any, modules: set[str]) -> str | None:
         return _code_of_partial(value, modules)
     if isinstance(value, nn.Module):
         return _code_of_module(value, modules)
-    if isinstance(value, Sum):
+    if isinstance(value, Sum) and value.origin is None:
         parts = [_code(term.card, modules) for term in value.terms.values()]
         return None if None in parts else value.write(map(str, parts))
     is_named = isinstance(value, Card) or inspect.isclass(value) or inspect.isroutine(value)
