@@ -1,11 +1,12 @@
 """Kernels on several threads: the same results, in forked children and from several callers, too."""
 
 import os
+import random
+import signal
 import subprocess
 import sys
 import threading
 import time
-import types
 
 import numpy as np
 import pytest
@@ -83,13 +84,32 @@ def test_without_pytorch_threads_are_our_own(monkeypatch):
     assert not called
 
 
-def test_an_interrupt_before_the_first_line_is_raised(monkeypatch):
-    monkeypatch.undo()
-    pytest.importorskip("torch")
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(openmp, "_library", lambda: types.SimpleNamespace(GOMP_parallel=lambda *_: None))
-    with pytest.raises(KeyboardInterrupt):
-        openmp.run(lambda: None, 2)
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no alarms")
+def test_an_alarm_is_raised_wherever_it_comes(monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: 2)
+
+    class Alarm(BaseException):
+        pass
+
+    def ring(*_):
+        raise Alarm
+
+    before, timer = signal.signal(signal.SIGALRM, ring), signal.setitimer(signal.ITIMER_REAL, 0)
+    chance, rung = random.Random(0), 0
+    try:
+        for _ in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 4e-4))
+                for _ in range(100):
+                    pool.run(lambda start, stop: None, 8 * 64, 64)
+            except Alarm:
+                rung += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+    assert rung > 200
+    assert sum(pool.collect(lambda start, stop: stop - start, 8 * 64, 64)) == 8 * 64
 
 
 @pytest.mark.parametrize("call", [pool.run, pool.collect])

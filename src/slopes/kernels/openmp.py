@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-import threading
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -21,10 +20,12 @@ _Enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 def _library() -> Any:
     """The OpenMP library that PyTorch has loaded, by GCC's names, which LLVM's has as well; None without them."""
     library = ctypes.CDLL(None)
-    if not (hasattr(library, "GOMP_parallel") and hasattr(library, "omp_pause_resource_all")):
+    if not all(hasattr(library, f"GOMP_parallel_{end}") for end in ("start", "end")):
         return None
-    library.GOMP_parallel.argtypes = (_Enter, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
-    library.GOMP_parallel.restype = None
+    if not hasattr(library, "omp_pause_resource_all"):
+        return None
+    library.GOMP_parallel_start.argtypes = (_Enter, ctypes.c_void_p, ctypes.c_uint)
+    library.GOMP_parallel_start.restype = library.GOMP_parallel_end.restype = None
     # A forked child would wait for threads that it does not have.
     os.register_at_fork(before=lambda: library.omp_pause_resource_all(_SOFT))
     return library
@@ -33,26 +34,17 @@ def _library() -> Any:
 def run(work: Callable[[], object], threads: int) -> bool:
     """Call `work` on this thread and on others at once; False, without a call, if there are none of PyTorch's.
 
-    An error in one is raised.
+    On others it must not raise.
     """
     if sys.platform != "linux" or "torch" not in sys.modules:
         return False
     library = _library()
     if library is None:
         return False
-    entered: list[int] = []
-    errors: list[BaseException] = []
-
-    def enter(_: Any) -> None:
-        try:
-            entered.append(threading.get_ident())
-            work()
-        except BaseException as error:  # ctypes would print it
-            errors.append(error)
-
-    library.GOMP_parallel(_Enter(enter), None, threads, 0)
-    if errors:
-        raise errors[0]
-    if threading.get_ident() not in entered:  # Ctrl-C came before the first line
-        raise KeyboardInterrupt
+    enter = _Enter(lambda _: work())
+    try:
+        library.GOMP_parallel_start(enter, None, threads)  # Ctrl-C is raised after it, not within
+        work()
+    finally:
+        library.GOMP_parallel_end()  # waits for the others
     return True
