@@ -22,8 +22,9 @@ from slopes.comparing.metrics import Judged, Metric
 from slopes.comparing.networks import Network
 from slopes.comparing.settings import Settings
 from slopes.comparing.tasks.task import Parts, Task
-from slopes.comparing.training import common, engine, probe, runs
+from slopes.comparing.training import common, engine, probe, runs, slots
 from slopes.fast import short
+from slopes.fast.tensors import is_plain
 
 # ------------------------------------------------------------------------------- the other parts, as small as can be
 
@@ -440,6 +441,27 @@ def test_dead_and_saturated_units_are_told_apart(name):
     assert [outcome["slots"] for outcome in outcomes] == [["1", "3"]] * 3
     assert [outcome["dead"][0] for outcome in outcomes] == [[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]
     assert [outcome["saturated"][0] for outcome in outcomes] == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "function", [nn.SELU(inplace=True), slopes.nn.SiLU(), nn.Softmax(-1), lambda x: x.detach() + 1], ids=str
+)
+def test_slopes_of_a_module_take_its_fast_path(function):
+    are_plain = []
+
+    def followed(x):
+        are_plain.append(is_plain(x))
+        return function(x)
+
+    x = torch.linspace(-3, 3, 24).view(4, 6)
+    _, pull_back = torch.func.vjp(lambda x: function(x.clone()), x)
+    expected = pull_back(torch.tensor([-1.0, 1.0]).repeat(4, 3))[0]
+    with torch.no_grad():
+        found = slots.pulled(followed, x)
+    assert are_plain == [True]
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(x, torch.linspace(-3, 3, 24).view(4, 6), rtol=0, atol=0)
+    torch.testing.assert_close(torch.vmap(lambda row: slots.pulled(function, row))(x), expected)
 
 
 def test_a_unit_is_a_channel_of_images_and_dead_only_if_no_sample_moves_it(monkeypatch):

@@ -16,9 +16,17 @@ SATURATED = f"its slope is under {FLAT:g} in size in at least {100 * MOSTLY:g} %
 
 def count_flat(values: Tensor, slopes: Tensor, axes: list[int]) -> tuple[Tensor, Tensor]:
     """Count along the axes the flat slopes, and those of them with an output near 0 (off)."""
-    flat = slopes.abs().lt_(FLAT)  # 1 and 0, as a comparison to bools takes six times as long
-    off = flat * values.abs().lt_(FLAT)
+    flat = _mark_small(slopes)
+    off = flat * _mark_small(values)
     return _sum(flat, axes), _sum(off, axes)
+
+
+def _mark_small(x: Tensor) -> Tensor:
+    """1 and 0, as a comparison to bools takes six times as long; bools under vmap, which has no other."""
+    from torch._C import _functorch as functorch
+
+    sizes = x.abs()
+    return sizes.lt_(FLAT) if functorch.peek_interpreter_stack() is None else sizes < FLAT
 
 
 def _sum(marks: Tensor, axes: list[int]) -> Tensor:

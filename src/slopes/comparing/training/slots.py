@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._C import _functorch as functorch
 
 from slopes.card import Activation, Card
 from slopes.comparing.plain import OWN
@@ -127,7 +128,18 @@ def slope_by(activation: Any) -> Callable[[Tensor], Tensor]:
 
 def pulled(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Pull alternating signs back to x: each entry's slope up to a sign, or a sum over the row where entries mix."""
-    value, pull_back = torch.func.vjp(function, x)[:2]
-    signs = torch.ones_like(value)
+    if functorch.peek_interpreter_stack() is not None:  # autograd does not see through vmap
+        value, pull_back = torch.func.vjp(lambda x: function(x.clone()), x)[:2]
+        return pull_back(_alternating(value))[0]  # type: ignore[no-any-return]
+    with torch.enable_grad():
+        leaf = x.detach().requires_grad_()
+        value = function(leaf.clone())  # it may work in place
+    if not value.requires_grad:
+        return torch.zeros_like(x)
+    return torch.autograd.grad(value, leaf, _alternating(value), materialize_grads=True)[0]
+
+
+def _alternating(like: Tensor) -> Tensor:
+    signs = torch.ones_like(like)
     signs[..., ::2] = -1
-    return pull_back(signs)[0]  # type: ignore[no-any-return]
+    return signs
