@@ -13,6 +13,7 @@ from slopes import kinds, ops
 from slopes.auditing import AuditError
 from slopes.auditing.cards import CHECKS
 from slopes.auditing.cards.claims import CLAIM_CHECKS
+from slopes.auditing.cards.extremes import PART, _rows, awkward
 from slopes.auditing.cards.numerics import errors_of
 from slopes.auditing.cards.subject import Subject
 from slopes.auditing.report import Finding, about, run
@@ -484,3 +485,11 @@ def test_report_as_text_and_json():
 def test_seed_decides_the_inputs():
     first, again, other = (slopes.audit(PLANTED["value_precision"][0], seed=seed).to_json() for seed in (0, 0, 1))
     assert first == again != other
+
+
+def test_awkward_arguments_come_in_parts_and_all():
+    """The second derivatives of all combinations of three rows at once would take 700 MB."""
+    card = slopes.triplet_margin
+    lengths = [len(anchor) for anchor, *_ in awkward(Subject(card), np.float32)]
+    assert max(lengths) == PART
+    assert sum(lengths) == len(_rows(card.kind.spaces(card.settings)[0], np.float32)) ** 3
