@@ -240,6 +240,8 @@ def test_parts_that_are_no_sequences_are_refused():
         ValueError, match=r"^compare: the inputs of the test part are no sequences, and those of another"
     ):
         tasks.resolve(((LISTS, ANSWERS), ({"a": TABLE[:, 0]}, ANSWERS)))
+    with pytest.raises(ValueError, match=r"^compare: the targets of the test part are no sequences, and those of"):
+        tasks.resolve(((LISTS, [tags.tolist() for tags in TAGS]), (LISTS, ANSWERS)))
     with pytest.raises(
         ValueError, match=r"^compare: sequences may differ in their first axis alone; of the inputs sample"
     ):
