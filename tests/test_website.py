@@ -552,10 +552,12 @@ def test_every_public_function_is_in_the_reference_with_an_example():
         assert f"slopes.{name}" in code or name in ("Activation", "Loss"), name
 
 
-def test_a_page_says_when_to_use_its_function():
+def test_each_page_says_when_to_use_its_function():
     assert "hidden layers of a plain or convolutional network" in dict(tables.uses_of("relu"))
     assert [purpose for purpose, _ in tables.uses_of("huber")] == ["a number, with outliers"]
-    assert tables.uses_of("softsign") == []
+    assert tables.uses_of("softs") == []
+    names = {card.name for card in CARDS.values()}
+    assert names == {name for name in names if tables.uses_of(name) or tables.judgement_of(name)}
     purpose, _, faults = tables.judgement_of("mae")
     assert "outliers" in purpose
     assert faults.startswith("its gradient does not shrink")
