@@ -60,16 +60,11 @@ def describe_machine() -> Row:
 
 
 def take_turns(
-    contenders: dict[Name, Callable[[], object]], seconds: float, shortest: float = SHORTEST,
-    prepare: Callable[[Name], object] = lambda name: None,
-) -> dict[Name, list[float]]:  # fmt: skip
-    """Return the rounds of each contender, in seconds a call; a round takes the shortest time or more.
-
-    `prepare` is called with a contender's name before each of its rounds.
-    """
+    contenders: dict[Name, Callable[[], object]], seconds: float, shortest: float = SHORTEST
+) -> dict[Name, list[float]]:
+    """Return the rounds of each contender, in seconds a call; a round takes the shortest time or more."""
     calls = {}
     for name, work in contenders.items():
-        prepare(name)
         work()  # loads and compiles
         work()
         start = time.perf_counter()
@@ -79,7 +74,6 @@ def take_turns(
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(rounds[name]) < ROUNDS:
         for name, work in contenders.items():
-            prepare(name)
             start = time.perf_counter()
             for _ in range(calls[name]):
                 work()
@@ -117,11 +111,11 @@ def measure(section: str, counts: Sequence[int], seconds: float, only: str) -> I
         if only not in work.name:
             continue
         contenders = {(count, name): call for count in counts for name, call in work.contenders.items()}
-        rounds = (
-            take_turns(contenders, seconds * len(counts), prepare=lambda name: torch.set_num_threads(name[0]))
-            if seconds
-            else {}
-        )
+        rounds: dict[tuple[int, str], list[float]] = {}
+        for count in counts if seconds else ():  # one after the other, as threads fall asleep where one alone computes
+            torch.set_num_threads(count)
+            alike = {name: call for name, call in contenders.items() if name[0] == count}
+            rounds |= take_turns(alike, seconds)
         first = next(iter(work.contenders))
         for count, name in contenders:
             row = {

@@ -54,6 +54,14 @@ def test_each_entry_is_in_one_slice(threads, size):
     assert all(length >= 64 for length in lengths[:-1])
 
 
+@pytest.mark.parametrize(("call", "rows"), [(pool.run, 2), (pool.collect, 1)])
+def test_few_wide_rows_are_shared(call, rows, monkeypatch):
+    monkeypatch.setattr(pool, "thread_count", lambda: 2)
+    bounds = []
+    call(lambda start, stop: bounds.append((start, stop)), 10, 1)
+    assert sorted(bounds) == [(start, start + rows) for start in range(0, 10, rows)]
+
+
 def test_slices_are_computed_at_the_same_time(monkeypatch):
     monkeypatch.setattr(pool, "thread_count", lambda: 3)
     for call in (pool.run, pool.collect):

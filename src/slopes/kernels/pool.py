@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 SLICES_PER_THREAD = 4  #: in case another process keeps a thread from its core
 MOST_SLICES = 64  #: for any number of threads
-ALIGNMENT = 64  #: divides a slice's entries, so that no two share a cache line
+ALIGNMENT = 64  #: divides a slice's entries, so that no two share a cache line; a wide row is enough
 
 _worker = threading.local()
 _lock = threading.Lock()
@@ -99,8 +99,8 @@ if hasattr(os, "register_at_fork"):
 
 def _cut(size: int, count: int, grain: int) -> list[tuple[int, int]]:
     """Bounds of at most `count` slices of `grain` entries or more."""
-    length = max(-(-size // count), grain)
-    length = -(-length // ALIGNMENT) * ALIGNMENT
+    length, step = max(-(-size // count), grain), min(ALIGNMENT, grain)
+    length = -(-length // step) * step
     return [(start, min(start + length, size)) for start in range(0, size, length)]
 
 
