@@ -444,7 +444,9 @@ def test_dead_and_saturated_units_are_told_apart(name):
 
 
 @pytest.mark.parametrize(
-    "function", [nn.SELU(inplace=True), slopes.nn.SiLU(), nn.Softmax(-1), lambda x: x.detach() + 1], ids=str
+    "function",
+    [nn.SELU(inplace=True), slopes.nn.SiLU(), nn.Softmax(-1), lambda x: x.detach() + 1],
+    ids=["SELU in place", "SiLU", "Softmax", "without a gradient"],
 )
 def test_slopes_of_a_module_take_its_fast_path(function):
     are_plain = []
