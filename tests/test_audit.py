@@ -365,10 +365,16 @@ def test_a_derivative_that_forgets_its_parameter():
     assert "slope=1.75" in report.findings[0].reproduce
 
 
-def test_choices_are_audited_by_their_own_body():
-    assert slopes.audit(slopes.binary_cross_entropy.with_(from_probabilities=True)).ok
-    assert slopes.audit(slopes.cross_entropy.with_(from_probabilities=True, base=2.0)).ok
-    assert slopes.audit(slopes.gelu.with_(approximate="tanh")).ok
+CHOICES = [
+    slopes.gelu.with_(approximate="tanh"),
+    slopes.binary_cross_entropy.with_(from_probabilities=True),
+    slopes.cross_entropy.with_(from_probabilities=True, base=2.0),
+]
+
+
+@pytest.mark.parametrize("chosen", mark_exhaustive(CHOICES), ids=str)
+def test_choices_are_audited_by_their_own_body(chosen):
+    assert slopes.audit(chosen).ok
 
 
 def test_near_a_root_the_terms_count():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import slopes
-from helpers import whole_graph
+from helpers import mark_exhaustive, whole_graph
 from slopes import kernels, loading
 from slopes.card import Loss
 
@@ -532,10 +532,13 @@ def test_modules_follow_pytorch():
     )
 
 
-@pytest.mark.parametrize("added", [
+RIGHT = [
     MIXED, ONE_KIND, slopes.dice + slopes.binary_cross_entropy, slopes.cross_entropy + 0.3 * slopes.poly1,
     slopes.giou + 2 * slopes.mae,
-], ids=str)  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("added", mark_exhaustive(RIGHT, every=5), ids=str)
 def test_right_sums_audit_clean(added):
     for package in ("torch", "flint", "mpmath"):
         pytest.importorskip(package)
@@ -545,6 +548,7 @@ def test_right_sums_audit_clean(added):
     assert any(fact.startswith("its terms' gradients: ") for fact in report.facts)
 
 
+@pytest.mark.exhaustive
 def test_the_audit_tells_a_term_that_hardly_counts():
     for package in ("torch", "flint", "mpmath"):
         pytest.importorskip(package)
@@ -582,7 +586,7 @@ def test_claims_are_proved():
         slopes.prove(MIXED)
 
 
-@pytest.mark.parametrize("added", [MIXED, ONE_KIND], ids=str)
+@pytest.mark.parametrize("added", mark_exhaustive([MIXED, ONE_KIND], start=1), ids=str)
 def test_pictures(added, tmp_path):
     for package in ("matplotlib", "sympy"):
         pytest.importorskip(package)
@@ -611,6 +615,7 @@ def test_studies(tmp_path):
     assert f"import {__name__}\n" in call
 
 
+@pytest.mark.exhaustive
 def test_studies_of_masks(tmp_path):
     rng = np.random.default_rng(0)
     images, masks = rng.standard_normal((24, 1, 6, 6)), rng.integers(0, 3, (24, 6, 6))
