@@ -110,25 +110,21 @@ def measure(section: str, counts: Sequence[int], seconds: float, only: str) -> I
     for work in SECTIONS[section]():
         if only not in work.name:
             continue
-        contenders = {(count, name): call for count in counts for name, call in work.contenders.items()}
-        rounds: dict[tuple[int, str], list[float]] = {}
-        for count in counts if seconds else ():  # one after the other, as threads fall asleep where one alone computes
-            torch.set_num_threads(count)
-            alike = {name: call for name, call in contenders.items() if name[0] == count}
-            rounds |= take_turns(alike, seconds)
         first = next(iter(work.contenders))
-        for count, name in contenders:
-            row = {
-                "section": section, "work": work.name, "size": work.size, "threads": str(count), "contender": name,
-            }  # fmt: skip
-            if rounds:
-                pairs = zip(rounds[count, name], rounds[count, first], strict=True)
-                row["microseconds"] = f"{statistics.median(rounds[count, name]) * 1e6:.4g}"
-                row["times the first"] = f"{statistics.median(theirs / ours for theirs, ours in pairs):.3g}"
+        for count in counts:  # one after the other, as threads fall asleep where one alone computes
             torch.set_num_threads(count)
-            memory = measure_memory(work.contenders[name]) if work.bytes >= 2**23 else None
-            row["memory"] = "" if memory is None else f"{abs(memory) / work.bytes:.1f}"
-            yield row | machine
+            rounds = take_turns(work.contenders, seconds) if seconds else {}
+            for name, call in work.contenders.items():
+                row = {
+                    "section": section, "work": work.name, "size": work.size, "threads": str(count), "contender": name,
+                }  # fmt: skip
+                if rounds:
+                    pairs = zip(rounds[name], rounds[first], strict=True)
+                    row["microseconds"] = f"{statistics.median(rounds[name]) * 1e6:.4g}"
+                    row["times the first"] = f"{statistics.median(theirs / ours for theirs, ours in pairs):.3g}"
+                memory = measure_memory(call) if work.bytes >= 2**23 else None
+                row["memory"] = "" if memory is None else f"{abs(memory) / work.bytes:.1f}"
+                yield row | machine
 
 
 def read_rows() -> list[Row]:

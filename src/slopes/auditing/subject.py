@@ -143,7 +143,10 @@ class Subject:
         return None if made is None else with_origin(self.thing, made)
 
     def without_kernels(self) -> contextlib.AbstractContextManager[Any]:
-        """Block in which a card computes without kernels, which load LLVM, 50 MB; it does in any mode of torch."""
+        """Block in which a card computes without kernels: they load LLVM, which takes 50 MB.
+
+        Any mode of torch switches them off.
+        """
         return contextlib.nullcontext() if self.card is None else BaseTorchFunctionMode()
 
     def eager(self) -> Subject:

@@ -219,7 +219,7 @@ def loss(
 # --------------------------------------------------------------------------------------------- sums
 
 
-#: parameters that describe the arguments, hence those of all terms
+#: parameters that describe the arguments, which all terms share
 OF_ARGUMENTS = ("from_probabilities",)
 
 
@@ -284,7 +284,7 @@ class Sum(Loss):
         return with_keywords(super()._signature(body), terms=(False, bool))
 
     def __call__(self, *arguments: Array, terms: bool = False, **keywords: Any) -> Any:
-        """Return the loss, the sum of each term's loss times its weight; keywords are those of each term.
+        """Return the loss, the sum of each term's loss times its weight; each term gets the keywords.
 
         With ``terms=True`` it is a pair: the loss, and a dict with each term's loss without its weight. Raises the
         errors of the terms.
@@ -327,7 +327,7 @@ class Sum(Loss):
         return _add_up(pairs)  # type: ignore[return-value]
 
     def derivative(self, body: Body) -> NoReturn:
-        """Refuse: the derivative follows from those of the terms."""
+        """Refuse: each term has a derivative, and the sum's is made of them."""
         raise TypeError(f"{self.name}: the derivative of a sum follows from those of its terms; register it on a term")
 
     def _hint_at(self, name: str) -> str:
@@ -554,7 +554,7 @@ def _home(terms: Sequence[Term]) -> str:
 
 
 def _claims(terms: Sequence[Term]) -> dict[str, Any]:
-    """The claims that follow from those of the terms, which hold for default parameters."""
+    """The claims of the sum that the terms' claims imply, which hold for default parameters."""
     if any(term.card.bound for term in terms):
         return {}
     claims = [term.card.claims for term in terms]

@@ -76,7 +76,7 @@ class Look(Recorder):
         self._arrived_norms.clear()
 
     def _keep_norms(self, *_: Any, **__: Any) -> None:
-        """Keep the norms of gradients, one of which may be set to 0 now."""
+        """Keep the norms of gradients: the call that follows may set a gradient to 0."""
         with torch._C.DisableTorchFunction():
             norms = zip(self._arrived, _norms(list(self._arrived.values())), strict=True)
             self._arrived_norms |= {weight: norm for weight, norm in norms if norm > 0}

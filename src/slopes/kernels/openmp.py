@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+NEEDED = ("GOMP_parallel_start", "GOMP_parallel_end", "omp_pause_resource_all")
 _SOFT = 1  #: OpenMP's omp_pause_soft
 _Enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -20,9 +21,7 @@ _Enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 def _library() -> Any:
     """The OpenMP library that PyTorch has loaded, by GCC's names, which LLVM's has as well; None without them."""
     library = ctypes.CDLL(None)
-    if not all(hasattr(library, f"GOMP_parallel_{end}") for end in ("start", "end")):
-        return None
-    if not hasattr(library, "omp_pause_resource_all"):
+    if not all(hasattr(library, name) for name in NEEDED):
         return None
     library.GOMP_parallel_start.argtypes = (_Enter, ctypes.c_void_p, ctypes.c_uint)
     library.GOMP_parallel_start.restype = library.GOMP_parallel_end.restype = None

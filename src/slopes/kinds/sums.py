@@ -23,7 +23,7 @@ class SumKind(NamedTuple):
 
     kind: Kind  #: of the term with the most special arguments, such as regions of pixels
     is_one: bool  #: whether all terms are of this kind, so that their values have one shape
-    fixed: tuple[dict[str, Any], ...]  #: options with which each term takes the arguments of the others
+    fixed: tuple[dict[str, Any], ...]  #: for each term, the options that make it take the common arguments
 
 
 def merge(summands: Sequence[Summand]) -> SumKind:

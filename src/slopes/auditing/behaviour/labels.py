@@ -19,6 +19,7 @@ from slopes.auditing.report import Finding, Skip, about
 from slopes.auditing.signatures import SMOOTHING, attribute_of, default_of
 from slopes.auditing.subject import Subject, SubjectError
 
+SHARE = 0.1  #: a smoothing that is tried
 WEIGHTS = ("weight", "class_weight", "class_weights", "weights")
 
 
@@ -28,7 +29,7 @@ class Options:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.classes = subject.form.shape[subject.form.axis]
-        self.smoothing = self._name(SMOOTHING, 0.1)
+        self.smoothing = self._name(SMOOTHING, SHARE)
         self.weight = self._name(WEIGHTS, self.weights(subject.form.dtype))
         self.ignore = self._name(("ignore_index",), -100)
 
@@ -118,7 +119,7 @@ def label_conventions(subject: Subject) -> Iterator[Finding]:
 
 def _combinations(options: Options, *named: tuple[str, str] | None) -> Iterator[dict[tuple[str, str], Any]]:
     """Yield every subset of the options, the empty one first."""
-    trial = {options.smoothing: 0.1, options.weight: options.weights(options.subject.form.dtype)}
+    trial = {options.smoothing: SHARE, options.weight: options.weights(options.subject.form.dtype)}
     present = [name for name in named if name is not None]
     for chosen in product((False, True), repeat=len(present)):
         yield {name: trial[name] for name, on in zip(present, chosen, strict=True) if on}
@@ -207,13 +208,13 @@ def _smoothed(options: Options) -> Finding | None:
     alike = torch.zeros_like(first), target
     weighted = "weights" in counts(subject, alike)
     try:
-        base, came = options.total(alike, {}), options.total(alike, {options.smoothing: 0.1})
+        base, came = options.total(alike, {}), options.total(alike, {options.smoothing: SHARE})
     except (SubjectError, Skip):
         return None
     if close(base, came) or _smooths_as_rows(options, alike, came):
         return None
     one_row = alike[0][:1], target[:1]
-    return options.script(one_row, {options.smoothing: 0.1}, {options.smoothing: 0.0}, show="{0} / {1}").finding(
+    return options.script(one_row, {options.smoothing: SHARE}, {options.smoothing: 0.0}, show="{0} / {1}").finding(
         "training takes steps of another size with smoothing: it changes the loss where all logits are alike, so the "
         "smoothed target does not sum to 1",
         "(1 − ε) · nll + ε · (−log p).mean over the classes: a mean, not a sum, and 1 − ε beside it",
@@ -230,9 +231,9 @@ def _as_rows(options: Options, first: Tensor, target: Tensor) -> Tensor:
 
 
 def _smooths_as_rows(options: Options, arguments: Arguments, came: Tensor) -> bool:
-    """Whether smoothed rows as target give the number that came: so a loss smooths that is no line in its target."""
+    """Whether smoothed rows as target give the same number: right, even where a loss is not linear in its target."""
     first, target = arguments
-    rows = 0.9 * _as_rows(options, first, target) + 0.1 / options.classes
+    rows = (1 - SHARE) * _as_rows(options, first, target) + SHARE / options.classes
     try:
         return close(options.total((first, rows), {}), came)
     except (SubjectError, Skip):
@@ -244,11 +245,9 @@ def _one_hot(options: Options) -> Finding | None:
     ratios = []
     for seed in (0, 1):
         first, target = subject.draw(seed)
+        rows = _as_rows(options, first, target)
         try:
-            came, wanted = (
-                options.total((first, _as_rows(options, first, target)), {}),
-                options.total((first, target), {}),
-            )
+            came, wanted = options.total((first, rows), {}), options.total((first, target), {})
         except (SubjectError, Skip):
             return None
         if wanted == 0 or not bool(torch.isfinite(came)):
