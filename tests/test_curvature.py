@@ -133,6 +133,16 @@ def test_forms_of_each_function_hold_exact_values_and_chords():
     }  # fmt: skip
 
 
+def test_places_are_forgotten_once_there_are_many(monkeypatch):
+    monkeypatch.setattr(curvature, "MANY_PLACES", 5)
+    for name in "abcdefgh":
+        curvature.variable(name, 0.0, 1.0)
+    kept = curvature.variable("h", 0.0, 1.0).place
+    curvature.forget_places()
+    assert len(curvature._places) == 0
+    assert curvature.variable("h", 0.0, 1.0).place > kept
+
+
 def test_steps_of_soft_targets_are_no_lovasz_extension():
     """The set function of soft targets is not submodular."""
     assert not WITH_TARGET["steps"](X, T).curvature

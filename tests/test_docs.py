@@ -39,6 +39,12 @@ def test_readme_lists_the_catalogue():
     assert set(re.findall(r"`(\w+)`", table)) == set(CARDS)
 
 
+def test_the_page_of_accuracy_follows_the_catalogue_and_the_counts():
+    """Else run `make docs`."""
+    page = (ROOT / "docs/accuracy.md").read_text()
+    assert load_script(ROOT / "tools/make_docs.py").renew_page(page) == page
+
+
 def test_readme_code_runs(tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch")
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)

@@ -1,5 +1,7 @@
 """Errors at every float32 number: what is counted, by whom, and that an interrupted count goes on."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from click.testing import CliRunner  # noqa: E402
 
 import slopes  # noqa: E402
 from slopes import cli  # noqa: E402
-from slopes.accuracy import exhaustive  # noqa: E402
+from slopes.accuracy import exhaustive, updating  # noqa: E402
 from slopes.accuracy.exhaustive import READINGS, THRESHOLDS, Count, Truth, count_all, read_counts  # noqa: E402
 from slopes.truth.errors import ulps  # noqa: E402
 
@@ -143,6 +145,17 @@ def test_the_command_writes_the_file_and_the_page(few, tmp_path):
     assert "| `silu` | value | NumPy | 0.5 | 1.401298464324817e-45 | 0 | 0 | 0 |" in text
     assert "| `relu` | slope | PyTorch | 0.0 |" in text
     assert {count.card for count in read_counts(few)} == {"silu", "relu"}
+
+
+def test_the_page_has_whole_counts_alone(few):
+    page = "# Accuracy\n\n## Function by function\n\nrows\n"
+    half, of_all = (Count("silu", "value", "NumPy", numbers, versions="1") for numbers in (2**12, 2**13))
+    assert updating.put_counts(page, []) == updating.put_counts(page, [half]) == page
+    text = updating.put_counts(page, [of_all, dataclasses.replace(half, card="relu")])
+    assert "Counted: 1 of the " in text
+    assert "`silu`" in text
+    assert "`relu`" not in text
+    assert updating.put_counts(text, [half]) == page
 
 
 @pytest.mark.parametrize(

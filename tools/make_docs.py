@@ -1,4 +1,4 @@
-"""Write what the documents say of the catalogue: the table in README.md and the order of docs/accuracy.md.
+"""Write what the documents say of the catalogue: the table in README.md, and the order of docs/accuracy.md.
 
 python tools/make_docs.py
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 import pathlib
 import re
 
+from slopes.accuracy.exhaustive import read_counts
 from slopes.accuracy.report import Accuracy
-from slopes.accuracy.updating import update_page
+from slopes.accuracy.updating import put_counts, update_page
 from slopes.catalogue import CARDS, aliases
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "accuracy.md"
+COUNTS = ROOT / "docs" / "exhaustive.csv"
 
 #: the rows of README.md: the modules of each, in the packages activations and losses
 ROWS = {
@@ -46,8 +48,8 @@ def renew_readme(text: str) -> str:
 
 
 def renew_page(text: str) -> str:
-    """Return docs/accuracy.md with its rows in the order of the catalogue."""
-    return update_page(text, Accuracy([], (), [], [], {}, complete=False))
+    """Return docs/accuracy.md with its rows in the order of the catalogue, and the counts of every float32 number."""
+    return put_counts(update_page(text, Accuracy([], (), [], [], {}, complete=False)), read_counts(str(COUNTS)))
 
 
 if __name__ == "__main__":

@@ -475,16 +475,14 @@ def _check_place(out: str | None) -> None:
 def _count_exhaustively(
     cards: Sequence[Card] | None, file: str, readings: str | None, workers: int, as_json: bool
 ) -> int:
-    from slopes import catalogue
-    from slopes.card import Map
+    with _complaining(ImportError):
+        from slopes.accuracy import exhaustive, report
     from slopes.plotting import terminal
 
     _check_place(file)
     if cards is None:
-        cards = [card for card in dict.fromkeys(catalogue.ACTIVATIONS.values()) if not isinstance(card, Map)]
+        cards = exhaustive.elementwise_activations()
     with _complaining(ImportError, TypeError, ValueError):
-        from slopes.accuracy import exhaustive, report
-
         chosen = exhaustive.READINGS if readings is None else _split("--readings", readings)
         counts = exhaustive.count_all(cards, file, chosen, workers, progress=_print_progress)
     _put_counts(os.path.join(os.path.dirname(file), "accuracy.md"), counts)

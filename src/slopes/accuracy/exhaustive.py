@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from slopes import __version__, kernels
+from slopes import __version__, catalogue, kernels
 from slopes.accuracy.workers import use_one_thread
 from slopes.card import Activation, Map
 from slopes.constants import Array
@@ -158,6 +158,11 @@ def count_all(
         if progress is not None:
             progress(done, len(jobs), job[0].name)
     return list(known.values())
+
+
+def elementwise_activations() -> list[Activation]:
+    """Return the activations of the catalogue that can be counted."""
+    return [card for card in dict.fromkeys(catalogue.ACTIVATIONS.values()) if not isinstance(card, Map)]
 
 
 def _check(cards: Sequence[Any], readings: Sequence[str]) -> None:

@@ -343,7 +343,11 @@ def counts_table(counts: Sequence[Count]) -> Any:
 def counts_lines(counts: Sequence[Count]) -> Iterator[str]:
     """Yield the lines of the section on every float32 number."""
     yield OF_EVERY_NUMBER
-    rows = [_count_cells(count) for count in counts if count.numbers == exhaustive.NUMBERS]
+    whole = [count for count in counts if count.numbers == exhaustive.NUMBERS]
+    names = [card.name for card in exhaustive.elementwise_activations()]
+    counted = {count.card for count in whole}
+    yield f"Counted: {len(counted.intersection(names))} of the {len(names)} element-wise activations.\n"
+    rows = [_count_cells(count) for count in whole]
     yield from table_lines(list(COUNT_HEADINGS), [[f"`{name}`", *rest] for name, *rest in rows])
 
 

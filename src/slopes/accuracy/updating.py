@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from slopes import catalogue
+from slopes.accuracy import exhaustive
 from slopes.accuracy.exhaustive import Count
 from slopes.accuracy.report import Accuracy, counts_lines, table_lines
 
@@ -56,9 +57,10 @@ def update_page(page: str, result: Accuracy) -> str:
 
 
 def put_counts(page: str, counts: Sequence[Count]) -> str:
-    """Put the section on every float32 number into a page, in place of an older one."""
+    """Put the section on every float32 number into a page, in place of an older one; none if no count is whole."""
     head, sections = _split(page)
-    sections[EVERY_NUMBER] = "\n".join(counts_lines(counts)) + "\n"
+    is_whole = any(count.numbers == exhaustive.NUMBERS for count in counts)
+    sections[EVERY_NUMBER] = "\n".join(counts_lines(counts)) + "\n" if is_whole else ""
     return "\n".join(
         [head.rstrip() + "\n", *(f"## {name}\n{sections[name]}" for name in SECTIONS if sections.get(name))]
     )

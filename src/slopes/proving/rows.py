@@ -66,6 +66,7 @@ def _forms(card: Any) -> tuple[dict[str, Forms], str]:
     made: dict[str, Forms] = {}
     lacking = ""
     bodies = {"body": card.body} | ({} if card.textbook is card.body else {"definition": card.textbook})
+    curvature.forget_places()
     settings = card._settings({}, curvature)
     for name, body in bodies.items():
         try:

@@ -30,6 +30,7 @@ UNIT, NONNEGATIVE = Bounds(arb(0), arb(1)), Bounds(arb(0), arb.pos_inf())
 
 _places: dict[tuple[Any, ...], int] = {}
 _numbers = count()
+MANY_PLACES = 2**14
 
 
 class CurvatureError(Exception):
@@ -178,6 +179,12 @@ class Form(textbook.Algebra):
         is_same = self.place == other.place or (a.is_point() and b.is_point() and bool(a.low == b.low))
         is_apart = a.is_below(b) or b.is_below(a) or (b.rational == 0 and self.is_nonzero)
         return Choice(not is_apart, is_same, _varies(self, other), self, other)
+
+
+def forget_places() -> None:
+    """Forget which forms are alike, if there are many; a place is never given again, so forms only seem to differ."""
+    if len(_places) > MANY_PLACES:
+        _places.clear()
 
 
 def form(x: Any) -> Form:
