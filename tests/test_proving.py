@@ -563,11 +563,14 @@ def test_a_proof_is_printed_as_a_table():
 # ------------------------------------------------------------------------------------------ random numbers
 
 
+BOUNDARIES = [0.0, *(sign * size for sign in (-1, 1) for size in (5e-324, 2.0**-1022, 2.0**-149, 1.0, 1e300))]
+
+
 def draw_floats(rng, size):
-    """Return float64 numbers of every size and sign, and as many near 0."""
+    """Return float64 numbers of every size and sign, as many near 0, and those where formats and formulas change."""
     anywhere = rng.integers(0, 2**64, size // 2, dtype=np.uint64).view(np.float64)
     anywhere = np.where(np.isfinite(anywhere), anywhere, 0.0)
-    return np.sort(np.concatenate([anywhere, rng.normal(scale=3, size=size - size // 2)]))
+    return np.sort(np.concatenate([anywhere, rng.normal(scale=3, size=size - size // 2), BOUNDARIES]))
 
 
 def along(line, rng, size):
@@ -599,13 +602,32 @@ CONTRADICTED = {
 @pytest.mark.parametrize("size", [4000, pytest.param(10**6, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("each", ELEMENTWISE, ids=lambda card: card.name)
 def test_random_numbers_contradict_no_proved_claim(each, size):
-    rng = np.random.default_rng(size)
     verdicts = [verdict for verdict in prove_once(each).verdicts if verdict.claim in CONTRADICTED]
     claims = [(verdict.claim, verdict.stated) for verdict in verdicts]
     claims += [(verdict.claim, verdict.tightest) for verdict in verdicts if verdict.tightest is not None]
+    assert contradictions(each, claims, size) == []
+
+
+def contradictions(each, claims, size):
+    """Return the claims that random numbers contradict, with the line and a few of the numbers."""
+    rng, found = np.random.default_rng(size), []
     for line in lines(each):
         with np.errstate(all="ignore"):
             x, values, slopes_ = along(line, rng, size)
             for name, stated in claims:
                 bad = CONTRADICTED[name](stated, x, values, slopes_)
-                assert not bad.any(), (name, stated, line, x[: bad.size][bad][:3])
+                if bad.any():
+                    found.append((name, stated, line, x[: bad.size][bad][:3]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("known", "claim", "unsound"),
+    [
+        (slopes.silu, "range", (-0.278, INF)), (slopes.sigmoid, "range", (0, 0.999)), (slopes.charbonnier, "minimum", 0.002),
+        (slopes.gelu_tanh, "lipschitz", 1.1289), (slopes.silu, "monotone", True), (slopes.tanh, "convex", True),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)  # fmt: skip
+def test_random_numbers_contradict_an_unsound_proof(known, claim, unsound):
+    assert {name for name, *_ in contradictions(known, [(claim, unsound)], 4000)} == {claim}
