@@ -123,7 +123,7 @@ def test_an_anchor_far_from_both_others_has_an_accurate_slope():
     """The unit vectors to both nearly agree, and their difference would have lost its digits."""
     mpmath = pytest.importorskip("mpmath")
     anchor, positive, negative = ([1e5, -7e4, 3.0], [0.25, 4.75, -3.0], [-0.0625, -3.125, -4.5])
-    with mpmath.workdps(60):
+    with mpmath.workdps(120):
         near, far = (mpmath.matrix(anchor) - mpmath.matrix(x) for x in (positive, negative))
         exact = near / mpmath.norm(near) - far / mpmath.norm(far)
     slope = slopes.triplet_margin.slope([anchor], [positive], [negative], margin=100.0)
@@ -135,3 +135,64 @@ def test_a_margin_that_is_just_met_and_a_distance_of_0():
     np.testing.assert_array_equal(slopes.triplet_margin.slope(*triplet), [[0.0, 0.0]])  # both distances grow alike
     np.testing.assert_array_equal(slopes.triplet_margin.slope(triplet[0], triplet[0], triplet[1]), [[1.0, 0.0]])
     np.testing.assert_array_equal(slopes.triplet_margin.slope(triplet[0], triplet[0], triplet[2]), [[0.0, 0.0]])
+
+
+#: arguments at which a second derivative by the slope's own operations cancels, and the function
+CANCELLING = {
+    "sigmoid": ((1e-10,), lambda m, x: 1 / (1 + m.exp(-x))),
+    "tanh": ((1e-10,), lambda m, x: m.tanh(x)),
+    "softcap": ((-1e-20,), lambda m, x: 30 * m.tanh(x / 30)),
+    "charbonnier": ((7543.12, 0.0), lambda m, x, y: m.sqrt((x - y) ** 2 + m.mpf(1e-3) ** 2)),
+    "pseudo_huber": ((4291.934, 0.0), lambda m, x, y: m.sqrt(1 + (x - y) ** 2)),
+    "barron_general": ((4291.934, 0.0), lambda m, x, y: m.sqrt(1 + (x - y) ** 2)),
+    "log_cosh": ((4.7232246, -4.3028445), lambda m, x, y: m.log(m.cosh(x - y))),
+    "gamma_deviance": ((2.9470516e-07, 0.001448), lambda m, x, y: x + y * m.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+def test_second_derivatives_keep_their_digits(name):
+    mpmath = pytest.importorskip("mpmath")
+    arguments, function = CANCELLING[name]
+    x, *rest = (torch.tensor([number], dtype=torch.float64) for number in arguments)
+    x.requires_grad_()
+    slope = torch.autograd.grad(getattr(slopes, name)(x, *rest).sum(), x, create_graph=True)[0]
+    (second,) = torch.autograd.grad(slope.sum(), x)
+    with mpmath.workdps(120):
+        first, *others = map(mpmath.mpf, arguments)
+        exact = mpmath.diff(lambda z: function(mpmath, z, *others), first, 2, h=abs(first) * mpmath.mpf(10) ** -15)
+        assert abs(second.item() - exact) <= 4 * np.spacing(abs(float(exact)))
+
+
+def test_second_derivatives_of_a_sure_row_keep_their_digits():
+    """Of cross-entropy −p₀·p₂, where 1 − p₀ is nearly 1."""
+    x = torch.tensor([[22.7, -13.2, -23.5, -10.5, 80.5]], dtype=torch.float64, requires_grad=True)
+    slope = torch.autograd.grad(slopes.cross_entropy(x, torch.tensor([0])), x, create_graph=True)[0]
+    (second,) = torch.autograd.grad(slope[0, 0], x)
+    p = slopes.softmax(x.detach().numpy())[0]
+    np.testing.assert_allclose(second[0, 1:], -p[0] * p[1:], rtol=1e-14)
+    np.testing.assert_allclose(second[0, 0], p[0], rtol=1e-14)
+
+
+def test_forms_for_second_derivatives_are_differentiated_to_any_order():
+    rng = torch.Generator().manual_seed(0)
+    x, y = (2 * torch.randn(3, 4, dtype=torch.float64, generator=rng).requires_grad_() for _ in range(2))
+    functions = (
+        lambda x, y: slopes.ops.sigmoid_slope(x, times=y),
+        lambda x, y: slopes.ops.softmax_complement(x) * y,
+        *(
+            lambda x, y, card=card: card.slope(x, y, reduction="none")
+            for card in (slopes.charbonnier, slopes.pseudo_huber, slopes.barron_general, slopes.log_cosh)
+        ),
+    )
+    for function in functions:
+        assert torch.autograd.gradgradcheck(function, (x, y))
+
+
+def test_slopes_stay_where_a_form_for_second_derivatives_is_infinite():
+    x = torch.tensor([-1e4, 1e300], dtype=torch.float64, requires_grad=True)
+    with torch.no_grad():
+        plain = slopes.gamma_deviance.slope(x, torch.ones_like(x), reduction="none")
+    assert plain[0] == -torch.inf
+    assert torch.equal(slopes.gamma_deviance.slope(x, torch.ones_like(x), reduction="none"), plain)
+    assert torch.equal(slopes.ops.sigmoid_slope(x, times=x * torch.inf), torch.zeros(2, dtype=x.dtype))

@@ -12,12 +12,14 @@ from typing import Any
 
 from slopes import __version__
 from slopes.accuracy import exhaustive
+from slopes.accuracy.causes import cause_lines
 from slopes.accuracy.exhaustive import Count
 from slopes.truth import libraries
 from slopes.truth.errors import ULPS
 from slopes.truth.grid import FORMATS, RESULTS
 from slopes.truth.measuring import MUCH, OF_PEERS, OURS, Failure, Figure
 
+OFF = "Where slopes is off by more than 4"
 NAMES = {"value": "value", "slope": "slope", "second": "second derivative"}
 
 SHORT = """\
@@ -165,8 +167,9 @@ class Accuracy:
             yield OF_LOSSES
             yield from _listed(self.notable())
         if self.own():
-            yield "\n## Where slopes is off by more than 4\n"
+            yield f"\n## {OFF}\n"
             yield from _listed(self.own())
+            yield from cause_lines((figure.card, NAMES[figure.result]) for figure in self.own())
         yield "\n## By reading and dtype\n"
         yield "The worst error, and the median in brackets.\n"
         yield from self._by_reading()

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from slopes import catalogue
 from slopes.accuracy import exhaustive
+from slopes.accuracy.causes import cause_lines
 from slopes.accuracy.exhaustive import Count
-from slopes.accuracy.report import Accuracy, counts_lines, table_lines
+from slopes.accuracy.report import OFF, Accuracy, counts_lines, table_lines
 
 EVERY_NUMBER = "Every float32 number"
 #: sections in order; True for those with rows for slopes, by function
@@ -19,7 +20,7 @@ SECTIONS = {
     EVERY_NUMBER: False,
     "Away from the defaults": True,
     "Where peers lose more than 1000 ulp": False,
-    "Where slopes is off by more than 4": True,
+    OFF: True,
     "By reading and dtype": True,
     "What could not be measured": False,
 }
@@ -46,12 +47,15 @@ def update_page(page: str, result: Accuracy) -> str:
     _, new = _split(result.page())
     for heading in (heading for heading, has_rows in SECTIONS.items() if has_rows):
         old[heading] = _merge(old.get(heading, ""), new.get(heading, ""), result.cards, order)
+    over = old[OFF]
+    causes = cause_lines((_name(row), row["result"]) for row in _rows(over))
+    old[OFF] = "\n".join([over.rstrip(), *causes, ""]) if over else over
     head, _, later = head.partition(LATER)
     named = dict.fromkeys(re.findall(r"`(\w+)`", later) + result.cards)
     head = head.rstrip() + "\n"
     if named:
         head += f"\n{LATER}{', '.join(f'`{name}`' for name in named if name in order)}.\n"
-    counts = _count(old["Function by function"], old["Where slopes is off by more than 4"])
+    counts = _count(old["Function by function"], over)
     head = re.sub(r"^\| slopes \|.*$", counts, head, flags=re.M)
     return "\n".join([head, *(f"## {heading}\n{old[heading]}" for heading in SECTIONS if old.get(heading))])
 

@@ -124,7 +124,7 @@ def softsign(x):
 @softsign.derivative
 def _(x):
     root = 1 / (1 + absolute(x))
-    return root * root
+    return ops.with_slope_of(root * root, lambda: (1 + absolute(x)) ** -2.0)
 
 
 @activation(

@@ -109,7 +109,13 @@ class Overlap(Kind):
     ) -> None:
         """Give the batch its arguments by region; the weights of pixels become one of them."""
         r = batch.r
-        probabilities = wide if from_probabilities or self.scores else _probabilities(wide, several)
+        probabilities = wide
+        if not (from_probabilities or self.scores):
+            probabilities = r.with_vjp(
+                lambda logits: _probabilities(logits, several),
+                lambda logits, cotangent: _pull_back(logits, cotangent, several),
+                wide,
+            )
         regions = _regions(r, over, r.one_hot(rows, like=wide))
         ones = r.widen(wide == wide, like=wide)
         weights = _regions(r, over, ones if batch.coefficient is None else ones * batch.coefficient[..., None])

@@ -121,7 +121,8 @@ def gamma_deviance(prediction, target):
 @gamma_deviance.derivative
 def _(prediction, target):
     near, held, excess = _near_one(prediction, target)
-    return where(near, excess * exp(-held), 1 - _times_exp(target, -prediction))
+    close = ops.with_slope_of(excess * exp(-held), lambda: -_times_exp(where(near, target, 1.0), -held))
+    return where(near, close, 1 - _times_exp(target, -prediction))
 
 
 def _times_exp(times, x):

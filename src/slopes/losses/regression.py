@@ -54,13 +54,17 @@ Shape = Annotated[float, OrMinusInfinity(high=2.0, closed=True)]
 LARGE = 1e15  #: from here on a square's rounding does not count
 
 
+def _rounding_of_residual(prediction, target):
+    residual = prediction - target
+    part = residual - prediction
+    return (prediction - (residual - part)) - (target + part)
+
+
 def _rounding_of_square(prediction, target, b, c):
     """((prediction − target) / c)² / b less its rounded value; 0 for a large square."""
     near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
     prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
-    residual = prediction - target
-    part = residual - prediction
-    lost = (prediction - (residual - part)) - (target + part)
+    residual, lost = prediction - target, _rounding_of_residual(prediction, target)
     scaled = residual / c
     lost = (ops.fma(scaled, -c, residual) + lost) / c
     share = scaled / b
@@ -189,7 +193,14 @@ def log_cosh(prediction, target):
 
 @log_cosh.derivative
 def _(prediction, target):
-    return tanh(prediction - target)
+    residual = prediction - target
+    slope = tanh(residual)
+
+    def form():  # 1 − tanh² magnifies the residual's rounding
+        lost = where(absolute(residual) < 1e3, _rounding_of_residual(prediction, target), 0.0)
+        return slope * ops.stop_gradient(1 - 2 * slope * lost)
+
+    return ops.with_slope_of(slope, form)
 
 
 @loss(
@@ -245,6 +256,18 @@ def _bent(u):
     return held, sqrt(1 + held * held)
 
 
+def _over_root(u):
+    """u / sqrt(1 + u²)."""
+    held, root = _bent(u)
+
+    def form():  # far from 0 the slope of this quotient cancels
+        far = absolute(held) > 0.5
+        near, inverse = where(far, 0.0, held), 1 / where(far, held, 1.0)
+        return where(far, sign(held) / sqrt(1 + inverse * inverse), near / sqrt(1 + near * near))
+
+    return ops.with_slope_of(held / root, form)
+
+
 @loss(
     "regression", convex=True, lipschitz=1.0, minimum=1e-3, papers=(LAI,),
     definition=lambda prediction, target, eps: sqrt((prediction - target) ** 2 + eps**2),
@@ -268,8 +291,7 @@ def charbonnier(prediction, target, *, eps: Positive = 1e-3):
 
 @charbonnier.derivative
 def _(prediction, target, *, eps):
-    held, root = _bent((prediction - target) / eps)
-    return held / root
+    return _over_root((prediction - target) / eps)
 
 
 @loss(
@@ -293,8 +315,7 @@ def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
 
 @pseudo_huber.derivative
 def _(prediction, target, *, delta):
-    held, root = _bent((prediction - target) / delta)
-    return delta * (held / root)
+    return delta * _over_root((prediction - target) / delta)
 
 
 FAR = 2.0**56  #: from here on sqrt(1 + u²) is |u| to all digits
@@ -344,7 +365,9 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     less = where(a < 1, a, 1.0)  # a finite power even where root · far overflows
     power = where(a < 1, (root**less * (1 + a * lost) - far**-less) * far**less, (root * far) ** a * (1 + a * lost) - 1)
     power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))
-    near = where((a > -1e-3) & (a < 1e-3), b / 2 * log_square * growth, b / where(a == 0, 1.0, a) * risen)
+    plain = b / 2 * log_square * growth
+    near = where(tiny, plain, b / where(a == 0, 1.0, a) * risen)  # z may be subnormal where the result is larger
+    near = where((a > -1e-3) & (a < 1e-3), plain, near)
     bent = where(held == z, near, power)
     return where(alpha < -1e20, -expm1(-few * few / 2), bent)
 
@@ -359,7 +382,10 @@ def _(prediction, target, *, alpha, c):
     power = where(near, exp(exponent * where(near, log_square, 0.0)), power)  # the log has more digits
     bent = held * power * where(near, 1.0, rest) * where(a > 0.5, far ** (a - 1), far**a / far)
     few = clip((prediction - target) / c, -1e4, 1e4)
-    return where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
+    slope = where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
+    if not isinstance(alpha, (int, float)) or alpha != 1:
+        return slope
+    return ops.with_slope_of(slope, lambda: _over_root((prediction - target) / c) / c)
 
 
 @loss(
@@ -408,7 +434,8 @@ def msle(prediction, target):
 
 @msle.derivative
 def _(prediction, target):
-    return where(prediction == inf, 0.0, 2 * _log_quotient(prediction, target) / (1 + prediction))
+    quotient = ops.with_slope_of(_log_quotient(prediction, target), lambda: log1p(prediction) - log1p(target))
+    return where(prediction == inf, 0.0, 2 * quotient / (1 + prediction))
 
 
 def _log_quotient(x, y):

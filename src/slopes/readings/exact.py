@@ -273,7 +273,7 @@ erf = _lift(lambda v: v.erf() if v.is_finite() else v.sgn(), lambda v: 2 * _exp(
 normal_cdf = _lift(lambda v: _erfc(-v / Number(2).sqrt()) / 2, _density)
 
 
-zero_dimensional = double = double_for = just_above = stop_gradient = textbook.unchanged
+zero_dimensional = double = double_for = just_above = stop_gradient = with_slope_of = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
 sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)

@@ -906,7 +906,7 @@ def _rational(x: Any) -> Jet:
 
 
 enter, quiet, differentiable, narrow, result_dtype = textbook.CALL
-zero_dimensional = double = double_for = just_above = stop_gradient = widen = textbook.unchanged
+zero_dimensional = double = double_for = just_above = stop_gradient = with_slope_of = widen = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
 cubic, decay, mish = textbook.cubic, partial(textbook.decay, _this), partial(textbook.mish, _this)
 snake_slope = partial(textbook.snake_slope, _this)

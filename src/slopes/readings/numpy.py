@@ -49,7 +49,7 @@ softmax_logit = partial(tails.softmax_logit, _this)
 top, above_simplex_threshold = partial(tails.top, _this), partial(tails.above_simplex_threshold, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
 cumsum = partial(np.cumsum, axis=-1)
-zero_dimensional = stop_gradient = double = double_for = just_above = textbook.unchanged
+zero_dimensional = stop_gradient = with_slope_of = double = double_for = just_above = textbook.unchanged
 wants_gradient = textbook.wants_no_gradient
 
 

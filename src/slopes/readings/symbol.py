@@ -26,7 +26,7 @@ exp, log, sqrt, tanh, sinh, sin, cos = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh
 erf, sign = sp.erf, sp.sign
 absolute, minimum, maximum = sp.Abs, sp.Min, sp.Max
 number = sp.sympify
-double = double_for = just_above = zero_dimensional = stop_gradient = one_hot = textbook.unchanged
+double = double_for = just_above = zero_dimensional = stop_gradient = with_slope_of = one_hot = textbook.unchanged
 product, quotient, fma, cubic = textbook.product, textbook.quotient, textbook.fma, textbook.cubic
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
 sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)

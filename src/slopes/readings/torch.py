@@ -36,8 +36,7 @@ mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
 root_of_square = partial(tails.root_of_square, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
-softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
-softmax_logit = partial(tails.softmax_logit, _this)
+sum_others, softmax_logit = partial(tails.sum_others, _this), partial(tails.softmax_logit, _this)
 gauss = partial(tails.gauss, _this)
 
 
@@ -118,7 +117,20 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
     return _in_double(times, x, lambda x: 1 / (1 + torch.exp(-maximum(x + low, -700.0))))
 
 
-sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.gate_slope, _this)
+def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:
+    """s·(1 − s) is (1 − tanh²(x/2))/4, whose slope is a product."""
+
+    def form() -> Array:
+        if type(times) is float:
+            root = tanh(x / 2)
+            rest = stop_gradient(1 - root * low)  # far from 0 `low` is in the exponent alone
+            return times / -4 * root**2 * rest
+        return times * sigmoid_slope(x, 1.0, low)
+
+    return with_slope_of(tails.sigmoid_slope(_this, x, times, low), form)
+
+
+gate_slope = partial(tails.gate_slope, _this)
 
 
 def ndtr(x: Array, times: Array) -> Array:
@@ -238,6 +250,19 @@ def just_above(x: Array) -> Array:
 
 def stop_gradient(x: Array) -> Array:
     return x.detach()
+
+
+def with_slope_of(value: Array, form: Callable[[], Array]) -> Array:
+    """Compilers keep the value's own slope: they differentiate no slope again."""
+    if torch.compiler.is_compiling() or not _may_differentiate(value):
+        return value
+    smooth = form()
+    change = smooth - smooth.detach()
+    return value.detach() + torch.where(change == change, change, 0.0)  # inf − inf is NaN
+
+
+def softmax_complement(x: Array) -> Array:
+    return with_slope_of(tails.softmax_complement(_this, x), lambda: -softmax(x))
 
 
 def descending(x: Array) -> Array:

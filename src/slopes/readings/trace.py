@@ -281,7 +281,7 @@ sin, cos, tanh, sinh = map(_elementary, ("sin", "cos", "tanh", "sinh"))
 mish, mish_slope, tanhshrink = map(_elementary, ("mish", "mish_slope", "tanhshrink"))
 expm1_less = _elementary("expm1_less")
 minimum, maximum = partial(tails.minimum, _this, Traced), partial(tails.maximum, _this, Traced)
-zero_dimensional = stop_gradient = just_above = textbook.unchanged
+zero_dimensional = stop_gradient = with_slope_of = just_above = textbook.unchanged
 
 DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
 

@@ -25,6 +25,7 @@ Make = Callable[[], EntryKernel]
 
 BLOCK = 2**14  #: entries of half types at a time, too few for PyTorch to start threads
 HUGE = 2**22  #: bytes for which NumPy asks for huge pages
+PAGE = 2**21  #: bytes of a huge page; one that reached beyond a result would take memory for nothing
 _ADVICE = 14  #: Linux's MADV_HUGEPAGE
 _advise = ctypes.CDLL(None, use_errno=False).madvise if sys.platform == "linux" else None
 if _advise is not None:
@@ -40,8 +41,8 @@ def advise(result: Tensor) -> Tensor:
     size = result.numel() * result.element_size()
     if size >= HUGE and _advise is not None:
         start = result.data_ptr()
-        page = -(-start // 4096) * 4096
-        _advise(page, start + size - page, _ADVICE)
+        first, end = -(-start // PAGE) * PAGE, (start + size) // PAGE * PAGE
+        _advise(first, end - first, _ADVICE)
     return result
 
 
