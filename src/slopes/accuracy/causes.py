@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator
 
 SLOPE, SECOND = "slope", "second derivative"
 CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
-    "the slope by a logit is a difference of terms of the pixel's classes. Near a logit of 0 the roundings of "
-    "probabilities and sums are larger than the effect of the logit's last place, so no condition counts them.": (
+    "nothing cancels much, but roundings of probabilities, of sums over pixels and of quotients add up to 2.5 eps, and "
+    "the result is near the upper end of its binade, where an eps is nearly two units.": (
         ("jaccard", SLOPE),
         ("focal_tversky", SLOPE),
     ),
-    "a pixel's classes have steps that are ratios of counts. Here their sum would be exactly 0 at equal probabilities, "
-    "and logits of 0.005 leave a two hundredth of it: roundings of steps and probabilities count two hundredfold.": (
-        ("lovasz_softmax", SLOPE),
-    ),
+    "the slope is a difference of the probabilities of two classes, whose steps are −1 and 1; those of logits near "
+    "0.005 differ by a two hundredth. The error is below a tenth of an eps of the terms.": (("lovasz_softmax", SLOPE),),
     "a gate of exactly 0 is a kink of the slope: differences give the mean of both sides, autograd the left side.": (
         ("reglu", SECOND),
     ),
@@ -27,16 +25,16 @@ CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
         ("cross_entropy", SECOND),
         ("distillation", SECOND),
     ),
-    "the second derivatives of both terms of the loss nearly cancel.": (
+    "products of several probabilities partly cancel; at logits near 0 the condition does not count their roundings.": (
         ("poly1", SECOND),
         ("symmetric_cross_entropy", SECOND),
     ),
-    "where the label is wrong, the slope has a quotient of two numbers near 1, whose own slopes nearly cancel.": (
-        ("margin_softmax", SECOND),
-    ),
-    "on the way, a probability of 1e-25 is divided by an odds ratio of 1e20 and multiplied by it again, and underflows "
-    "in float32.": (("js_divergence", SECOND),),
-    "it falls with the third power of the residual, so that the roundings of residual and root count three times.": (
+    "the slopes of the softmax and of a quotient by 1 − p nearly cancel, as the shares of the other classes among "
+    "themselves do not depend on the label's logit.": (("margin_softmax", SECOND),),
+    "a gradient of 8e-26 is divided by 4e20, the argument of a logarithm, and underflows in float32; the slope of an "
+    "exponential would make it large again.": (("js_divergence", SECOND),),
+    "it falls with the third power of the residual, so that roundings of residual, quotient and root count up to three "
+    "times.": (
         ("charbonnier", SECOND),
         ("pseudo_huber", SECOND),
         ("barron_general", SECOND),
