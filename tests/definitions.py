@@ -133,6 +133,31 @@ def tweedie_deviance(p, t, power=1.5):
     return m.exp((2 - q) * p) / (2 - q) - t * m.exp((1 - q) * p) / (1 - q)
 
 
+# ------------------------------------------------------------------------------------------ preferences
+
+
+@element
+def dpo(chosen, rejected, reference_chosen, reference_rejected, beta=0.1):
+    return m.log(1 + m.exp(-mpf(beta) * (chosen - rejected - reference_chosen + reference_rejected)))
+
+
+@element
+def ipo(chosen, rejected, reference_chosen, reference_rejected, beta=0.1):
+    return (chosen - rejected - reference_chosen + reference_rejected - 1 / (2 * mpf(beta))) ** 2
+
+
+@element
+def simpo(chosen, rejected, beta=2.0, gamma=0.5):
+    return m.log(1 + m.exp(mpf(gamma) - mpf(beta) * (chosen - rejected)))
+
+
+@element
+def ppo_clip(p, q, advantage, eps_low=0.2, eps_high=0.2):
+    ratio = m.exp(p - q)
+    held = min(max(ratio, 1 - mpf(eps_low)), 1 + mpf(eps_high))
+    return -min(ratio * advantage, held * advantage)
+
+
 # ---------------------------------------------------------------------------------------------- margins
 
 
@@ -240,6 +265,11 @@ def generalized_cross_entropy(p, t, q=0.7):
 def symmetric_cross_entropy(p, t, alpha=0.1, beta=1.0, floor=1e-4):
     backward = -m.fsum(x * m.log(max(share, mpf(floor))) for x, share in zip(softmax(p), t, strict=True))
     return mpf(alpha) * cross_entropy(p, t) + mpf(beta) * backward
+
+
+@row
+def logit_adjusted(p, t, prior=1.0, tau=1.0):
+    return cross_entropy([x + mpf(tau) * m.log(mpf(prior)) for x in p], t)
 
 
 @row

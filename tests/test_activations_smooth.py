@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import slopes
-from slopes.activations.periodic import snake
+from slopes.activations.periodic import sine, snake
 from slopes.activations.shrinkage import hardshrink, softshrink, tanhshrink
+from slopes.activations.sigmoids import dynamic_tanh
 from slopes.activations.smooth import exponential, gelu, gelu_tanh, mish, quick_gelu, silu, softcap, swish, xielu
 from slopes.truth.errors import ULPS, ulps
 
@@ -54,6 +55,11 @@ CASES = [
     (tanhshrink, lambda x: x - mp.tanh(x), (1e-30, 1e-4, 1e-3, 0.3, 1.1249, 1.1251, 3.0)),
     # near the roots of the slope
     (snake, lambda x: x + mp.sin(x) ** 2, (1e-20, 1e-5, 2.35619, 5.49778, 1234.5, 1e6, 1e12)),
+    (sine, mp.sin, (1e-310, 1e-20, 0.5, 3.14159, 1234.5, 1e6, 1e12, 1e36)),
+    (sine.with_(omega=30.0), lambda x: mp.sin(30 * x), (1e-310, 1e-20, 0.1, 0.10472, 5.4, 1e6, 1e12, 1e36)),
+    (sine.with_(omega=0.7), lambda x: mp.sin(mp.mpf(0.7) * x), (1e-20, 0.1, 4.4879895, 1e6, 1e12, 1e36)),
+    (dynamic_tanh, lambda x: mp.tanh(x / 2), (1e-310, 1e-20, 0.3, 20.1, 87.3, 300.0, 720.0)),
+    (dynamic_tanh.with_(alpha=0.3), lambda x: mp.tanh(mp.mpf(0.3) * x), (1e-20, 0.3, 20.1, 140.3, 1200.0)),
     (exponential, mp.exp, (80.0, 100.0, 740.0)),
 ]
 
@@ -119,6 +125,9 @@ PAIRS = [
     (snake, {}, lambda x: x + torch.sin(x) ** 2),
     (snake, {"alpha": -2.5}, lambda x: x - torch.sin(-2.5 * x) ** 2 / 2.5),
     (snake, {"alpha": 0.0}, lambda x: x * 1),
+    (sine, {}, torch.sin),
+    (sine, {"omega": -2.5}, lambda x: torch.sin(-2.5 * x)),
+    (dynamic_tanh, {"alpha": 0.7}, lambda x: torch.tanh(0.7 * x)),
     (exponential, {}, torch.exp),
 ]
 
@@ -177,6 +186,8 @@ def test_no_nan_from_numbers_down_to_the_second_derivative(function, dtype):
         (softshrink, {"lambd": 0.4}),
         (snake, {"alpha": 0.7}),
         (snake, {"alpha": 0.0}),
+        (sine, {"omega": 0.7}),
+        (dynamic_tanh, {"alpha": 0.7}),
         (xielu, {"alpha_p": 0.7, "alpha_n": 0.9, "beta": 0.4}),
     ],
     ids=lambda part: getattr(part, "name", None),
@@ -198,6 +209,8 @@ def test_learnt_parameters_get_no_nan_from_far_out():
         (silu, "beta", 1.5),
         (softcap, "cap", 0.5),
         (snake, "alpha", 2.0),
+        (sine, "omega", 2.0),
+        (dynamic_tanh, "alpha", 2.0),
         (xielu, "alpha_n", 0.8),
     ):
         parameter = torch.tensor(value, requires_grad=True)

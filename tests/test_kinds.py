@@ -290,3 +290,42 @@ def test_samplers_cover_what_they_promise(loss):
             assert drawn.max() > 3
         else:
             assert drawn.std() > 0.1
+
+
+@pytest.mark.parametrize("own", [slopes.binary_cross_entropy, slopes.sigmoid_focal, slopes.asymmetric], ids=str)
+def test_yes_or_no_is_smoothed_as_two_classes_are(own):
+    logits, target = LOGITS, np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.25], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    for reduction in ("mean", "sum", "none"):
+        smoothed = own.value_and_slope(logits, target, label_smoothing=0.2, reduction=reduction)
+        by_hand = own.value_and_slope(logits, 0.8 * target + 0.1, reduction=reduction)
+        for mine, theirs in zip(smoothed, by_hand, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-13)
+    both(own, logits, target, label_smoothing=0.2)
+
+
+def test_smoothing_a_yes_or_no_is_smoothing_two_classes():
+    logits, labels = LOGITS.ravel(), np.arange(12) % 2
+    pairs = np.stack([np.zeros(12), logits], axis=-1)
+    mine = slopes.binary_cross_entropy(logits, labels, label_smoothing=0.3, reduction="none")
+    np.testing.assert_allclose(
+        mine, slopes.cross_entropy(pairs, labels, label_smoothing=0.3, reduction="none"), rtol=1e-13
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_an_ignored_yes_or_no_does_not_count(dtype):
+    loss, target = slopes.binary_cross_entropy, np.array([1, -100, 0, 1, -100], dtype)
+    logits, weight = np.array([0.5, np.nan, -2.0, 3.0, 7.0]), np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    kept, mask = target != -100, np.array([True, True, False, True, False])
+    assert both(loss, logits, target, ignore_index=-100) == pytest.approx(loss(logits[kept], target[kept]), rel=1e-14)
+    together = both(loss, logits, target, ignore_index=-100, mask=mask, weight=weight, label_smoothing=0.1)
+    assert together == pytest.approx(
+        loss(logits[[0, 3]], target[[0, 3]], weight=weight[[0, 3]], label_smoothing=0.1), rel=1e-14
+    )
+    assert both(loss, logits, np.full(5, -100, dtype), ignore_index=-100) == 0
+    with pytest.raises(ValueError, match=r"binary_cross_entropy: target must be probabilities in \[0, 1\], got -100"):
+        loss(logits[:1], target[1:2], ignore_index=-1)
+    with pytest.raises(TypeError, match=r"ignore_index must be an integer, got 0\.5"):
+        loss(logits, target, ignore_index=0.5)
+    with pytest.raises(ValueError, match=r"prediction \(5,\) and mask \(1,\) must have one shape"):
+        loss(logits, target, ignore_index=-100, mask=mask[:1])

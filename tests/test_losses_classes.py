@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import slopes
 from slopes.losses.classification import cross_entropy, margin_softmax, nll, poly1
 from slopes.losses.divergence import distillation, js_divergence, kl_div, relative_entropy
 from slopes.losses.focal import asymmetric, sigmoid_focal, softmax_focal
@@ -288,3 +289,20 @@ def test_distillation_slopes_keep_their_size():
 def test_kl_div_is_cross_entropy_less_the_entropy():
     entropy = -(OTHER * OTHER.log()).sum(-1).mean()
     torch.testing.assert_close(kl_div(LOGITS, OTHER), cross_entropy(LOGITS, OTHER) - entropy, rtol=1e-12, atol=0)
+
+
+def test_logits_are_adjusted_by_the_prior_of_each_class():
+    """Whatever the axis of the classes; a common factor of the priors changes nothing."""
+    rng = np.random.default_rng(0)
+    logits, labels, counts = rng.standard_normal((4, 3, 2)), rng.integers(0, 3, (4, 2)), np.array([900.0, 90.0, 10.0])
+    shifted = logits + 1.5 * np.log(counts)[:, None]
+    wanted = slopes.cross_entropy.value_and_slope(shifted, labels, axis=1, reduction="none")
+    for prior in (counts, counts / 1000):
+        came = slopes.logit_adjusted.value_and_slope(logits, labels, prior=prior, tau=1.5, axis=1, reduction="none")
+        for mine, theirs in zip(came, wanted, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-15)
+    given = [torch.from_numpy(x) for x in (logits, labels, counts)]
+    came = slopes.logit_adjusted(*given[:2], prior=given[2], tau=1.5, axis=1, reduction="none")
+    np.testing.assert_allclose(came.numpy(), wanted[0], rtol=1e-12)
+    with pytest.raises(ValueError, match=r"logit_adjusted: prior must be > 0, got 0\.0 in an array"):
+        slopes.logit_adjusted(logits, labels, prior=np.array([1.0, 0.0, 1.0]), axis=1)

@@ -145,3 +145,38 @@ def test_sparsemax_is_the_projection_onto_the_simplex():
 def test_messages(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_softmax_linear_units_keep_their_digits():
+    """Products underflow once, and a slope counts in units of the terms that cancel in it."""
+    mpmath, torch = pytest.importorskip("mpmath"), pytest.importorskip("torch")
+    mp = mpmath.MPContext()
+    mp.dps = 60
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([
+        3 * rng.standard_normal((6, 5)), [[0.0, -742.0, -700.0, 1.0, 2.0], [90.0, 0.0, -10.0, 1.0, 2.0], [0.0] * 5]
+    ])  # fmt: skip
+    weights = rng.standard_normal(rows.shape)
+
+    def exact(row, weight):
+        row, weight = [mp.mpf(float(x)) for x in row], [mp.mpf(float(g)) for g in weight]
+        powers = [mp.exp(x) for x in row]
+        p = [power / mp.fsum(powers) for power in powers]
+        values = [x * share for x, share in zip(row, p, strict=True)]
+        drawn = mp.fsum(g * v for g, v in zip(weight, values, strict=True))
+        slopes = [g * (share + v) - share * drawn for g, share, v in zip(weight, p, values, strict=True)]
+        sizes = [abs(g) * share * (1 + abs(x)) + share * abs(drawn) for g, share, x in zip(weight, p, row, strict=True)]
+        return values, slopes, sizes
+
+    wanted = [np.array(part, dtype=object) for part in zip(*map(exact, rows, weights), strict=True)]
+    x = torch.from_numpy(rows.copy()).requires_grad_()
+    value = slopes.solu(x)
+    value.backward(torch.from_numpy(weights))
+    for came in (slopes.solu(rows), value.detach().numpy()):
+        unit = np.maximum(np.spacing(abs(wanted[0].astype(float))), 2e-16 * abs(rows * wanted[0].astype(float)))
+        assert (abs(came - wanted[0]) <= 4 * unit).all()
+    for came in (slopes.solu.vjp(rows, weights), x.grad.numpy()):
+        sizes = (1 + abs(rows)) * wanted[2].astype(float)
+        assert (abs(came - wanted[1]) <= 4 * np.maximum(np.spacing(sizes), 5e-324)).all()
+    assert slopes.solu(np.array([-np.inf, 0.0, 1.0]))[0] == 0
+    assert np.isfinite(slopes.solu.vjp(np.array([-np.inf, 0.0, 1.0]), np.ones(3))).all()

@@ -31,6 +31,7 @@ ROWS = {
     "overlap": "overlap",
     "embeddings": "embedding",
     "boxes": "boxes",
+    "language models": "preference",
 }
 
 

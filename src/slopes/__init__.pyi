@@ -291,7 +291,7 @@ _PairKind: TypeAlias = Literal[
     "boxes", "overlap", "ranked overlap", "overlap scores", "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
-    "variance", "ranking", "pairs", "triplets", "embeddings",
+    "variance", "ranking", "preference", "answers", "policy", "pairs", "triplets", "embeddings",
 ]
 _Space: TypeAlias = Literal[
     "real", "logits", "probabilities", "chances", "log-probabilities", "positive", "non-negative", "above -1",
@@ -346,6 +346,17 @@ class _ActivationAlpha(_Elementwise):
     @overload
     def __call__(self, x: Tensor, *, alpha: _TensorParameter = 1.0, out: None = None) -> Tensor: ...
     def with_(self, *, alpha: _Parameter = 1.0) -> Self: ...
+
+class _Sine(_Elementwise):
+    @overload
+    def __call__(self, x: _Arrays, *, omega: _ArrayParameter = 1.0, out: _Array | None = None) -> _Array: ...
+    @overload
+    def __call__(self, x: _Number, *, omega: _ArrayParameter = 1.0, out: _Array | None = None) -> np.float64: ...
+    @overload
+    def __call__(self, x: _F, *, omega: _ArrayParameter = 1.0, out: _Array | None = None) -> _F: ...
+    @overload
+    def __call__(self, x: Tensor, *, omega: _TensorParameter = 1.0, out: None = None) -> Tensor: ...
+    def with_(self, *, omega: _Parameter = 1.0) -> Self: ...
 
 class _Activation(_Elementwise):
     @overload
@@ -502,6 +513,17 @@ class _ActivationLambd(_Elementwise):
     @overload
     def __call__(self, x: Tensor, *, lambd: _TensorParameter = 0.5, out: None = None) -> Tensor: ...
     def with_(self, *, lambd: _Parameter = 0.5) -> Self: ...
+
+class _DynamicTanh(_Elementwise):
+    @overload
+    def __call__(self, x: _Arrays, *, alpha: _ArrayParameter = 0.5, out: _Array | None = None) -> _Array: ...
+    @overload
+    def __call__(self, x: _Number, *, alpha: _ArrayParameter = 0.5, out: _Array | None = None) -> np.float64: ...
+    @overload
+    def __call__(self, x: _F, *, alpha: _ArrayParameter = 0.5, out: _Array | None = None) -> _F: ...
+    @overload
+    def __call__(self, x: Tensor, *, alpha: _TensorParameter = 0.5, out: None = None) -> Tensor: ...
+    def with_(self, *, alpha: _Parameter = 0.5) -> Self: ...
 
 class _Squareplus(_Elementwise):
     @overload
@@ -797,6 +819,37 @@ class _SymmetricCrossEntropy(_SymmetricCrossEntropyCall[_Floating, _Array, Tenso
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, alpha: _Parameter = 0.1, beta: _Parameter = 1.0, floor: _Parameter = 0.0001) -> Self: ...
 
+class _LogitAdjustedCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, prior: _ArrayParameter = 1.0, tau: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        prior: _ArrayParameter = 1.0, tau: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
+        prior: _TensorParameter = 1.0, tau: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _LogitAdjusted(_LogitAdjustedCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _LogitAdjustedCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _LogitAdjustedCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, prior: _Parameter = 1.0, tau: _Parameter = 1.0) -> Self: ...
+
 class _MarginSoftmaxCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -837,19 +890,22 @@ class _BinaryCrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     def __call__(
         self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
         weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
-        from_probabilities: bool = False, base: _ArrayParameter = 2.718281828459045, pos_weight: _ArrayParameter = 1.0,
+        label_smoothing: float = 0.0, ignore_index: int | None = None, from_probabilities: bool = False,
+        base: _ArrayParameter = 2.718281828459045, pos_weight: _ArrayParameter = 1.0,
     ) -> _Mean_co: ...
     @overload
     def __call__(
         self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
-        mask: _Values | None = None, divisor: _ArrayParameter | None = None, from_probabilities: bool = False,
-        base: _ArrayParameter = 2.718281828459045, pos_weight: _ArrayParameter = 1.0,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, from_probabilities: bool = False, base: _ArrayParameter = 2.718281828459045,
+        pos_weight: _ArrayParameter = 1.0,
     ) -> _Each_co: ...
     @overload
     def __call__(
         self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
-        mask: Tensor | None = None, divisor: _TensorParameter | None = None, from_probabilities: bool = False,
-        base: _TensorParameter = 2.718281828459045, pos_weight: _TensorParameter = 1.0,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, from_probabilities: bool = False, base: _TensorParameter = 2.718281828459045,
+        pos_weight: _TensorParameter = 1.0,
     ) -> _Tensors_co: ...
 class _BinaryCrossEntropy(_BinaryCrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
@@ -1113,19 +1169,20 @@ class _SigmoidFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     def __call__(
         self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
         weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
-        gamma: _ArrayParameter = 2.0, alpha: _ArrayParameter | None = None,
+        label_smoothing: float = 0.0, ignore_index: int | None = None, gamma: _ArrayParameter = 2.0,
+        alpha: _ArrayParameter | None = None,
     ) -> _Mean_co: ...
     @overload
     def __call__(
         self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
-        mask: _Values | None = None, divisor: _ArrayParameter | None = None, gamma: _ArrayParameter = 2.0,
-        alpha: _ArrayParameter | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, gamma: _ArrayParameter = 2.0, alpha: _ArrayParameter | None = None,
     ) -> _Each_co: ...
     @overload
     def __call__(
         self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
-        mask: Tensor | None = None, divisor: _TensorParameter | None = None, gamma: _TensorParameter = 2.0,
-        alpha: _TensorParameter | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, gamma: _TensorParameter = 2.0, alpha: _TensorParameter | None = None,
     ) -> _Tensors_co: ...
 class _SigmoidFocal(_SigmoidFocalCall[_Floating, _Array, Tensor], Loss):
     @property
@@ -1172,19 +1229,22 @@ class _AsymmetricCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     def __call__(
         self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
         weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
-        gamma_neg: _ArrayParameter = 4.0, gamma_pos: _ArrayParameter = 1.0, clip: _ArrayParameter = 0.05,
+        label_smoothing: float = 0.0, ignore_index: int | None = None, gamma_neg: _ArrayParameter = 4.0,
+        gamma_pos: _ArrayParameter = 1.0, clip: _ArrayParameter = 0.05,
     ) -> _Mean_co: ...
     @overload
     def __call__(
         self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
-        mask: _Values | None = None, divisor: _ArrayParameter | None = None, gamma_neg: _ArrayParameter = 4.0,
-        gamma_pos: _ArrayParameter = 1.0, clip: _ArrayParameter = 0.05,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, gamma_neg: _ArrayParameter = 4.0, gamma_pos: _ArrayParameter = 1.0,
+        clip: _ArrayParameter = 0.05,
     ) -> _Each_co: ...
     @overload
     def __call__(
         self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
-        mask: Tensor | None = None, divisor: _TensorParameter | None = None, gamma_neg: _TensorParameter = 4.0,
-        gamma_pos: _TensorParameter = 1.0, clip: _TensorParameter = 0.05,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, label_smoothing: float = 0.0,
+        ignore_index: int | None = None, gamma_neg: _TensorParameter = 4.0, gamma_pos: _TensorParameter = 1.0,
+        clip: _TensorParameter = 0.05,
     ) -> _Tensors_co: ...
 class _Asymmetric(_AsymmetricCall[_Floating, _Array, Tensor], Loss):
     @property
@@ -1648,6 +1708,93 @@ class _LovaszHinge(_LovaszHingeCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
+class _PreferenceBetaCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, chosen: _Values, rejected: _Values, reference_chosen: _Values, reference_rejected: _Values, *,
+        reduction: Literal["mean", "sum"] = "mean", weight: _Values | None = None, mask: _Values | None = None,
+        divisor: _ArrayParameter | None = None, beta: _ArrayParameter = 0.1,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, chosen: _Values, rejected: _Values, reference_chosen: _Values, reference_rejected: _Values, *,
+        reduction: Literal["none"], weight: _Values | None = None, mask: _Values | None = None,
+        divisor: _ArrayParameter | None = None, beta: _ArrayParameter = 0.1,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, chosen: Tensor, rejected: Tensor, reference_chosen: Tensor, reference_rejected: Tensor, *,
+        reduction: _Reduction = "mean", weight: Tensor | None = None, mask: Tensor | None = None,
+        divisor: _TensorParameter | None = None, beta: _TensorParameter = 0.1,
+    ) -> _Tensors_co: ...
+class _PreferenceBeta(_PreferenceBetaCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _PreferenceBetaCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _PreferenceBetaCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, beta: _Parameter = 0.1) -> Self: ...
+
+class _SimpoCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, chosen: _Values, rejected: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        beta: _ArrayParameter = 2.0, gamma: _ArrayParameter = 0.5,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, chosen: _Values, rejected: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, beta: _ArrayParameter = 2.0,
+        gamma: _ArrayParameter = 0.5,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, chosen: Tensor, rejected: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, beta: _TensorParameter = 2.0,
+        gamma: _TensorParameter = 0.5,
+    ) -> _Tensors_co: ...
+class _Simpo(_SimpoCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _SimpoCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _SimpoCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, beta: _Parameter = 2.0, gamma: _Parameter = 0.5) -> Self: ...
+
+class _PpoClipCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, reference: _Values, advantage: _Values, *,
+        reduction: Literal["mean", "sum"] = "mean", weight: _Values | None = None, mask: _Values | None = None,
+        divisor: _ArrayParameter | None = None, normalizer: Literal["token", "sequence"] = "token",
+        eps_low: _ArrayParameter = 0.2, eps_high: _ArrayParameter = 0.2,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, reference: _Values, advantage: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        normalizer: Literal["token", "sequence"] = "token", eps_low: _ArrayParameter = 0.2,
+        eps_high: _ArrayParameter = 0.2,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, reference: Tensor, advantage: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+        normalizer: Literal["token", "sequence"] = "token", eps_low: _TensorParameter = 0.2,
+        eps_high: _TensorParameter = 0.2,
+    ) -> _Tensors_co: ...
+class _PpoClip(_PpoClipCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _PpoClipCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _PpoClipCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, eps_low: _Parameter = 0.2, eps_high: _Parameter = 0.2) -> Self: ...
+
 class _RegressionDeltaCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -1816,6 +1963,8 @@ reglu: _Gate
 """Rectified gated linear unit: the value times the gate where that is positive, else 0; the gate comes first."""
 snake: _ActivationAlpha
 """Snake: the input plus a ripple of 1/alpha that never makes it fall; at alpha = 0 the input itself."""
+sine: _Sine
+"""Sine of omega times the input, for networks that represent signals; SIREN has an omega of 30."""
 relu6: _Activation
 """ReLU capped at 6: the input, confined to [0, 6]; for arithmetic of few bits."""
 hard_tanh: _HardTanh
@@ -1862,6 +2011,10 @@ sigmoid: _Activation
 """Logistic sigmoid: any number to one between 0 and 1, the probability of a logit."""
 tanh: _Activation
 """Hyperbolic tangent: any number to one between −1 and 1, centred at 0."""
+dynamic_tanh: _DynamicTanh
+"""Dynamic tanh, or DyT: the hyperbolic tangent of alpha times the input, in the place of a normalisation."""
+dyt: _DynamicTanh
+"""Dynamic tanh, or DyT: the hyperbolic tangent of alpha times the input, in the place of a normalisation."""
 softplus: _ActivationBeta
 """Softplus: a smooth ReLU, the integral of the sigmoid."""
 log_sigmoid: _Activation
@@ -1878,6 +2031,8 @@ sparsemax: _Map
 """Sparsemax: a row of scores to the nearest probabilities, many exactly 0."""
 gumbel_softmax: _GumbelSoftmax
 """Gumbel-softmax: a row of logits to a random choice of an entry, blurred by a temperature."""
+solu: _Map
+"""Softmax linear unit: each entry of a row times its softmax, so that few units answer; mostly normalised next."""
 gelu_tanh: _Activation
 """GELU's tanh form, with which many language models were trained, up to 4.7e-4 from GELU."""
 gelu: _Gelu
@@ -1918,6 +2073,8 @@ generalized_cross_entropy: _GeneralizedCrossEntropy
 """Generalized cross-entropy: (1 − p^q) / q of the right class, of rows of logits; for data with wrong labels."""
 symmetric_cross_entropy: _SymmetricCrossEntropy
 """Cross-entropy, and the cross-entropy of the target under the prediction, of rows of logits; for wrong labels."""
+logit_adjusted: _LogitAdjusted
+"""Cross-entropy of logits plus tau times the logarithm of each class's prior, so that rare classes lead by more."""
 margin_softmax: _MarginSoftmax
 """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine."""
 binary_cross_entropy: _BinaryCrossEntropy
@@ -1986,6 +2143,14 @@ lovasz_softmax: _Overlap
 """Lovász-softmax loss: 1 − IoU, extended to probabilities by ranking the pixels of a region by their error."""
 lovasz_hinge: _LovaszHinge
 """Lovász hinge: 1 − IoU, extended to logits by ranking the pixels of a region by 1 less their margin."""
+dpo: _PreferenceBeta
+"""DPO: the surprise, −log of a sigmoid, at beta times the lead of the preferred answer beyond the reference's."""
+ipo: _PreferenceBeta
+"""IPO: the squared difference of 1 / (2·beta) and the lead of the preferred answer beyond the reference's."""
+simpo: _Simpo
+"""SimPO: the surprise, −log of a sigmoid, at beta times the lead of the preferred answer, less a margin gamma."""
+ppo_clip: _PpoClip
+"""PPO's clipped objective, negated: the advantage times how much likelier a token has become, within bounds."""
 mse: _Regression
 """Mean squared error: the squared residual; it elicits the mean."""
 half_mse: _Regression

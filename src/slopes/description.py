@@ -93,7 +93,7 @@ def _argument(card: Any, name: str) -> str:
     kind: Kind | None = getattr(card, "kind", None)
     for argument in kind.arguments if kind else ():
         if argument.name == name:
-            if name == "target" and "ignore_index" in kind.options:  # type: ignore[union-attr]
+            if name == "target" and kind.rowwise and "ignore_index" in kind.options:  # type: ignore[union-attr]
                 return "integer labels, or rows of probabilities"
             return "integers" if name == "labels" else argument.space.words or argument.space.name
     if name == "mask" and kind is None:

@@ -11,6 +11,7 @@ from slopes.facts import Paper
 from slopes.ops import absolute, exp, log, sign, sqrt, where
 
 BARRON = Paper("Barron", 2021, "Squareplus: A softplus-like algebraic rectifier", "arXiv:2112.11687")
+ZHU = Paper("Zhu et al.", 2025, "Transformers without normalization", "arXiv:2503.10622")
 
 
 @activation(
@@ -52,6 +53,29 @@ def tanh(x):
 @tanh.derivative
 def _(x):
     return ops.sigmoid_slope(2 * x, times=4.0)
+
+
+@activation(
+    definition=lambda x, alpha: ops.tanh(alpha * x),
+    range=(-1, 1), zero=0.0, lipschitz=0.5, monotone=True, symmetry="odd",
+    papers=(ZHU,),
+)  # fmt: skip
+def dynamic_tanh(x, *, alpha: Positive = 0.5):
+    """Dynamic tanh, or DyT: the hyperbolic tangent of alpha times the input, in the place of a normalisation.
+
+    Alpha is learned, from 0.5 on; the weight and bias of each channel that follow are not part of it. The slope's
+    argument keeps 106 bits, as its exponential magnifies rounding.
+    """
+    return ops.tanh(alpha * x)
+
+
+@dynamic_tanh.derivative
+def _(x, *, alpha):
+    high, low = ops.product(x, alpha)
+    return ops.sigmoid_slope(2 * high, times=4 * alpha, low=2 * low)
+
+
+dyt = dynamic_tanh
 
 
 @activation(

@@ -1,4 +1,4 @@
-"""Maps of a row onto the probabilities of its entries."""
+"""Maps of a row: to the probabilities of its entries, and by them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from slopes import ops
 from slopes.card import activation
 from slopes.domains import Flag, Gumbel, Positive
 from slopes.facts import Paper
-from slopes.ops import exp, log, maximum, where
+from slopes.ops import decay, exp, log, maximum, where
 
 
 @activation(
@@ -99,3 +99,28 @@ def gumbel_softmax(x, *, tau: Positive = 1.0, hard: Flag = False, noise: Gumbel 
 @gumbel_softmax.derivative
 def _(x, cotangent, *, tau, hard, noise):
     return ops.softmax_pulled((x + noise) / tau, cotangent) / tau
+
+
+@activation(
+    kind="map", definition=lambda x: x * exp(x) / ops.sum(exp(x)),
+    papers=(Paper("Elhage et al.", 2022, "Softmax linear units", "https://transformer-circuits.pub/2022/solu"),),
+)  # fmt: skip
+def solu(x):
+    """Softmax linear unit: each entry of a row times its softmax, so that few units answer; mostly normalised next.
+
+    A far smaller entry is the product of it and an exponential, which underflows once.
+    """
+    logarithm = ops.log_softmax(x)
+    deep = logarithm < DEEP
+    return where(deep, decay(logarithm, times=x), where(deep, 0.0, x) * ops.softmax(x))
+
+
+@solu.derivative
+def _(x, cotangent):
+    logarithm, held = ops.log_softmax(x), where(x == -inf, 0.0, x)
+    rise = cotangent * (1 + held * ops.softmax_complement(x)) - ops.sum_others(cotangent * solu.body(x), x)
+    deep = logarithm < DEEP
+    return where(deep, decay(logarithm, times=rise), where(deep, 0.0, rise) * ops.softmax(x))
+
+
+DEEP = -80.0  #: the exponential of this is a normal float32

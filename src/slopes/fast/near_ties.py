@@ -1,6 +1,6 @@
 """Where results of activations come so near a tie of a half type that float64 cannot tell its side.
 
-Written by ``python tools/find_near_ties.py``; do not edit. Keys are the card"s name, the format, the result, and
+Written by ``python tools/find_near_ties.py``; do not edit. Keys are the card's name, the format, the result, and
 choices other than the default. A range of numbers, by their bits, ends with 1 if the sizes of exact results near a tie
 are above it, and −1 if they are below.
 """
@@ -16,6 +16,8 @@ NEAR_TIES: dict[tuple[Any, ...], tuple[tuple[int, int, int], ...]] = {
     ("rrelu", "float16", "value"): ((32792, 64511, -1),),
     ("rrelu", "bfloat16", "value"): ((32792, 65399, -1),),
     ("tanhshrink", "bfloat16", "slope"): ((7680, 45993, -1),),
+    ("dynamic_tanh", "float16", "value"): ((1, 32774, -1),),
+    ("dynamic_tanh", "bfloat16", "value"): ((1, 33024, -1),),
     ("softsign", "bfloat16", "slope"): ((24832, 57601, -1),),
     ("squareplus", "bfloat16", "slope"): ((57600, 57601, -1),),
     ("gelu_tanh", "bfloat16", "value"): ((1, 256, 1), (32769, 33024, -1)),

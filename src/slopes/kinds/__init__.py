@@ -14,9 +14,10 @@ from slopes.kinds.base import (
     valid_axis,
 )
 from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
-from slopes.kinds.classification import UNIT, Classification
+from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
+from slopes.kinds.preferences import NORMALIZER, Policy, Preference
 from slopes.kinds.spaces import BOXES, CHANCES, DISTRIBUTIONS, LOGITS, POSITIVE, REAL, SIGNS, SPACES, read_space
 from slopes.kinds.sums import SumKind, Summand, merge
 
@@ -31,12 +32,13 @@ SIGN, CHANCE, ROW = Argument("target", SIGNS), Argument("target", CHANCES), Argu
 FIRST, SECOND = Argument("first", REAL), Argument("second", REAL)
 BOX = tuple(Argument(name, BOXES) for name in ("prediction", "target"))
 TRIPLET = tuple(Argument(name, REAL) for name in ("anchor", "positive", "negative"))
+CHOSEN, REJECTED, REFERENCE = Argument("chosen", REAL), Argument("rejected", REAL), Argument("reference", REAL)
 BATCH = Argument("embeddings", REAL), Argument("labels", REAL, row=False)
 
 #: domains of a call's options
 OPTIONS: dict[str, Domain] = {
     "reduction": REDUCTIONS, "gate": OneOf(("first", "last")), "mode": MODE, "over": OVER, "from_probabilities": FLAG,
-    "zero_one": FLAG, "label_smoothing": UNIT, "terms": FLAG,
+    "zero_one": FLAG, "label_smoothing": UNIT, "terms": FLAG, "normalizer": NORMALIZER,
 }  # fmt: skip
 
 #: for the examples of an activation
@@ -44,7 +46,7 @@ ACTIVATION = Kind("activation", (Argument("x", REAL),))
 SCORES = (("logits",), ("probabilities",))
 NUMBERS = ("real", "real"), ("positive", "positive"), ("real", "non-negative"), ("positive", "non-negative")
 
-BINARY = Kind("binary", (LOGIT, CHANCE), guess=3, name_parts=("prob",), known_spaces=SCORES)
+BINARY = Binary("binary", (LOGIT, CHANCE), guess=3, name_parts=("prob",), known_spaces=SCORES)
 CLASSIFICATION = Classification(
     "classification", (LOGIT, ROW), guess=1, known_spaces=(("logits",), ("log-probabilities",), ("probabilities",))
 )
@@ -84,6 +86,23 @@ KINDS: dict[str, Kind] = {
             data="ranked pairs",
             guess=4,
             title_parts=("rank",),
+        ),
+        Preference(
+            "preference",
+            (CHOSEN, REJECTED, Argument("reference_chosen", REAL), Argument("reference_rejected", REAL)),
+            about="chosen, the others being 0",
+            data="the log-likelihoods of preferred and rejected answers, and of a reference",
+        ),
+        Preference(
+            "answers",
+            (CHOSEN, REJECTED),
+            about="chosen − rejected",
+            data="the log-likelihoods of preferred and rejected answers",
+        ),
+        Policy(
+            "policy",
+            (PREDICTION, REFERENCE, Argument("advantage", REAL)),
+            data="the log-likelihoods of tokens, and their advantages",
         ),
         # row by row
         CLASSIFICATION,

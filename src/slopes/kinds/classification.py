@@ -1,4 +1,4 @@
-"""The kind with a class axis."""
+"""The kind with a class axis, and the kind of a yes or no."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import Any, ClassVar
 
 from slopes.constants import Array
 from slopes.domains import UnitInterval, plain
-from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, no_kernel, select, valid_axis
+from slopes.kinds.base import (
+    Batch,
+    FindKernel,
+    Kind,
+    check_mask,
+    check_same_shape,
+    enter_all,
+    no_kernel,
+    select,
+    valid_axis,
+)
 from slopes.kinds.examples import Arguments, Examples, LabelExamples
 from slopes.kinds.spaces import DISTRIBUTIONS, refuse
 
@@ -71,6 +81,47 @@ class Classification(Kind):
         return batch
 
 
+@dataclass(frozen=True)
+class Binary(Kind):
+    """Losses of a score and the probability of a yes, entry by entry.
+
+    Label smoothing is that of two classes: a target t becomes (1 − smoothing)·t + smoothing / 2. A target of
+    `ignore_index`, which may lie outside [0, 1], does not count.
+    """
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return "label_smoothing", "ignore_index"
+
+    def enter(
+        self, r: ModuleType, owner: str, arguments: Arguments, *,
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+        label_smoothing: UnitInterval = 0.0, ignore_index: int | None = None, find_kernel: FindKernel = no_kernel,
+    ) -> Batch:  # fmt: skip
+        label_smoothing = checked_smoothing(owner, label_smoothing)
+        if ignore_index is not None:
+            arguments, mask = self._without(r, owner, arguments, mask, checked_label(owner, ignore_index))
+        batch = super().enter(r, owner, arguments, weight=weight, mask=mask, settings=settings, find_kernel=find_kernel)
+        if label_smoothing:
+            prediction, target = batch.arguments
+            batch.arguments = prediction, target * (1.0 - label_smoothing) + label_smoothing / 2
+        return batch
+
+    def _without(
+        self, r: ModuleType, owner: str, arguments: Arguments, mask: Array | None, ignored: int
+    ) -> tuple[Arguments, Array]:
+        """Return the arguments as arrays, and the mask without the entries whose target is ignored."""
+        prediction, target = enter_all(r, owner, self.arguments, arguments)
+        check_same_shape(owner, prediction=prediction, target=target)
+        kept = (r.labels(target) if r.is_integer(target) else target) != ignored  # unsigned integers hold no −100
+        if mask is not None:
+            mask = r.enter(mask, f"{owner}: mask", prediction)
+            check_mask(owner, mask)
+            check_same_shape(owner, prediction=prediction, mask=mask)
+            kept = kept & mask
+        return (prediction, target), kept
+
+
 def checked_smoothing(owner: str, smoothing: Any) -> float:
     """Raise TypeError or ValueError unless the smoothing is a number from 0 to 1."""
     smoothing = plain(smoothing)
@@ -101,12 +152,18 @@ def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) 
     """Mask of labels other than `ignore_index`, or None."""
     if ignore_index is None:
         return None
-    ignore_index = plain(ignore_index)
-    if type(ignore_index) is not int:
-        raise TypeError(f"{batch.owner}: ignore_index must be an integer, got {ignore_index!r}")
+    ignored = checked_label(batch.owner, ignore_index)
     if not labelled:
         raise ValueError(f"{batch.owner}: ignore_index goes with integer labels; mask probability rows instead")
-    return batch.r.labels(target) != ignore_index
+    return batch.r.labels(target) != ignored
+
+
+def checked_label(owner: str, ignore_index: Any) -> int:
+    """Raise TypeError unless the label is an integer."""
+    ignore_index = plain(ignore_index)
+    if type(ignore_index) is not int:
+        raise TypeError(f"{owner}: ignore_index must be an integer, got {ignore_index!r}")
+    return ignore_index
 
 
 def check_target(batch: Batch, target: Array, original: Array, classes: int, labelled: bool) -> None:

@@ -222,6 +222,28 @@ def _(prediction, target, *, alpha, beta, floor):
 
 
 @loss(
+    "classification", convex=True,
+    papers=(Paper("Menon et al.", 2020, "Long-tail learning via logit adjustment", "arXiv:2007.07314"),),
+    definition=lambda z, y, prior, tau: -ops.expected(
+        log(exp(z + tau * log(prior)) / ops.sum(exp(z + tau * log(prior)))), y
+    ),
+)  # fmt: skip
+def logit_adjusted(prediction, target, *, prior: Positive = 1.0, tau: Positive = 1.0):
+    """Cross-entropy of logits plus tau times the logarithm of each class's prior, so that rare classes lead by more.
+
+    `prior` has a positive number for each class, such as its count in the training data; a common factor changes
+    nothing. Predict with the logits alone, whose classes then count alike.
+    """
+    return -ops.expected(log_softmax(prediction + tau * log(prior)), target)
+
+
+@logit_adjusted.derivative
+def _(prediction, target, *, prior, tau):
+    shifted = prediction + tau * log(prior)
+    return cross_entropy.slope_body(shifted, target, from_probabilities=False, base=e)
+
+
+@loss(
     "classification", space="cosines",
     papers=(
         Paper(
@@ -277,7 +299,7 @@ def binary_cross_entropy(
 ):
     """Binary cross-entropy: the surprise at a yes or no, of logits; targets between 0 and 1 are probabilities of yes.
 
-    Nothing is subtracted or clipped: a certain error costs infinity.
+    Nothing is subtracted or clipped: a certain error costs infinity. Label smoothing is Keras's, of two classes.
     """
     if from_probabilities:
         return -(pos_weight * xlogy(target, prediction) + xlog1py(1 - target, -prediction)) / log(base)

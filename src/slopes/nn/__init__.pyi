@@ -37,6 +37,11 @@ class Snake(CardModule):
 
     def __init__(self, *, alpha: _TensorParameter = 1.0) -> None: ...
 
+class Sine(CardModule):
+    """Sine of omega times the input, for networks that represent signals; SIREN has an omega of 30."""
+
+    def __init__(self, *, omega: _TensorParameter = 1.0) -> None: ...
+
 class ReLUSquared(CardModule):
     """Squared ReLU: the input squared where positive, else 0."""
 
@@ -52,6 +57,11 @@ class SmeLU(CardModule):
 
     def __init__(self, *, beta: _TensorParameter = 1.0) -> None: ...
 
+class DynamicTanh(CardModule):
+    """Dynamic tanh, or DyT: the hyperbolic tangent of alpha times the input, in the place of a normalisation."""
+
+    def __init__(self, *, alpha: _TensorParameter = 0.5) -> None: ...
+
 class Squareplus(CardModule):
     """Squareplus: a smooth ReLU without exponentials, half of a hyperbola."""
 
@@ -66,6 +76,11 @@ class GumbelSoftmax(CardModule):
     """Gumbel-softmax: a row of logits to a random choice of an entry, blurred by a temperature."""
 
     def __init__(self, *, tau: _TensorParameter = 1.0, hard: bool = False, dim: int = -1) -> None: ...
+
+class Solu(CardModule):
+    """Softmax linear unit: each entry of a row times its softmax, so that few units answer; mostly normalised next."""
+
+    def __init__(self, *, dim: int = -1) -> None: ...
 
 class GELUTanh(CardModule):
     """GELU's tanh form, with which many language models were trained, up to 4.7e-4 from GELU."""
@@ -153,6 +168,14 @@ class SymmetricCrossEntropyLoss(CardModule):
         reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class LogitAdjustedLoss(CardModule):
+    """Cross-entropy of logits plus tau times the logarithm of each class's prior, so that rare classes lead by more."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        prior: _TensorParameter = 1.0, tau: _TensorParameter = 1.0, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
 class MarginSoftmaxLoss(CardModule):
     """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine."""
 
@@ -208,8 +231,8 @@ class SigmoidFocalLoss(CardModule):
     """Binary cross-entropy times the probability of being wrong to the power gamma, of logits."""
 
     def __init__(
-        self, *, gamma: _TensorParameter = 2.0, alpha: _TensorParameter | None = None,
-        reduction: Literal["mean", "sum", "none"] = "mean",
+        self, *, label_smoothing: float = 0.0, ignore_index: int | None = None, gamma: _TensorParameter = 2.0,
+        alpha: _TensorParameter | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
 class SoftmaxFocalLoss(CardModule):
@@ -224,7 +247,8 @@ class AsymmetricLoss(CardModule):
     """Focal cross-entropy of logits with an exponent for yes and for no, and no cost of a no below the clip."""
 
     def __init__(
-        self, *, gamma_neg: _TensorParameter = 4.0, gamma_pos: _TensorParameter = 1.0, clip: _TensorParameter = 0.05,
+        self, *, label_smoothing: float = 0.0, ignore_index: int | None = None, gamma_neg: _TensorParameter = 4.0,
+        gamma_pos: _TensorParameter = 1.0, clip: _TensorParameter = 0.05,
         reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
@@ -317,6 +341,32 @@ class LovaszHingeLoss(CardModule):
     def __init__(
         self, *, over: Literal["sample", "batch", "all"] = "sample", weight: Tensor | None = None,
         reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class DpoLoss(CardModule):
+    """DPO: the surprise, −log of a sigmoid, at beta times the lead of the preferred answer beyond the reference's."""
+
+    def __init__(self, *, beta: _TensorParameter = 0.1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class IpoLoss(CardModule):
+    """IPO: the squared difference of 1 / (2·beta) and the lead of the preferred answer beyond the reference's."""
+
+    def __init__(self, *, beta: _TensorParameter = 0.1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class SimpoLoss(CardModule):
+    """SimPO: the surprise, −log of a sigmoid, at beta times the lead of the preferred answer, less a margin gamma."""
+
+    def __init__(
+        self, *, beta: _TensorParameter = 2.0, gamma: _TensorParameter = 0.5,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class PpoClipLoss(CardModule):
+    """PPO's clipped objective, negated: the advantage times how much likelier a token has become, within bounds."""
+
+    def __init__(
+        self, *, normalizer: Literal["token", "sequence"] = "token", eps_low: _TensorParameter = 0.2,
+        eps_high: _TensorParameter = 0.2, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
 class HalfMSELoss(CardModule):

@@ -119,8 +119,8 @@ def _options(card: Card) -> dict[str, Any]:
     options.pop(card.noise or "", None)
     if has_classes(card):
         del options["axis"]  # it has the classes on axis 1
-    if "ignore_index" in options:
-        options["ignore_index"] = -100
+        if "ignore_index" in options:
+            options["ignore_index"] = -100
     theirs = {ours: name for name, ours in _OURS.items() if ours in options}
     options = {theirs.get(name, name): default for name, default in options.items()}
     if "reduction" in options:
@@ -130,7 +130,8 @@ def _options(card: Card) -> dict[str, Any]:
 
 def has_classes(card: Card) -> bool:
     """Whether rows are the classes of a sample or pixel."""
-    return isinstance(card, Loss) and not {"class_weight", "ignore_index"}.isdisjoint(card.kind.options)
+    has_labels = isinstance(card, Loss) and not {"class_weight", "ignore_index"}.isdisjoint(card.kind.options)
+    return has_labels and card.rowwise
 
 
 def _in_the_style_of_pytorch(card: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -147,6 +148,9 @@ def _in_the_style_of_pytorch(card: Loss, arguments: tuple[Any, ...], options: di
                 kept = target != ignored
                 count = counted(torch.where(kept, target, 0), kept, weight)
             options["divisor"] = count
+    else:  # a call without a kind's options may have a fast path
+        defaults = {name: card.call_signature.parameters[name].default for name in card.kind.options}
+        options = {name: x for name, x in options.items() if name not in defaults or x != defaults[name]}
     value = card(*arguments, **options)
     if options["reduction"] != "mean":
         return value

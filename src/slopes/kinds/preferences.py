@@ -1,0 +1,79 @@
+"""Kinds of the log-likelihoods that a language model gives: of answers that people prefer, and of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from slopes.constants import Array
+from slopes.domains import OneOf
+from slopes.kinds.base import Batch, FindKernel, Kind, no_kernel
+from slopes.kinds.examples import Arguments, Examples, Ordered
+
+NORMALIZER = OneOf(("token", "sequence"))
+
+
+class PreferenceExamples(Examples):
+    def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
+        first, second, *rest = drawn
+        yield "a likelier preferred answer", (first + 1.0, second, *rest), (first - 1.0, second, *rest)
+        yield "a less likely rejected answer", (first, second - 1.0, *rest), (first, second + 1.0, *rest)
+
+
+@dataclass(frozen=True)
+class Preference(Kind):
+    """The preferred and the rejected answer, and both under a reference model where there is one."""
+
+    example_maker: ClassVar[type[Examples]] = PreferenceExamples
+
+    @property
+    def compares_numbers(self) -> bool:
+        """No: an answer is not to be as likely as the other."""
+        return False
+
+
+class PolicyExamples(Examples):
+    def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
+        _, reference, advantage = drawn
+        step = 0.1 * np.sign(advantage)
+        yield "a likelier good token", (reference + step, *drawn[1:]), (reference - step, *drawn[1:])
+
+    def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
+        """A token that was good, and one that was bad."""
+        lines = {f"advantage {value}": (x, np.zeros_like(x), np.full_like(x, value)) for value in (1, -1)}
+        return "log of how much likelier the token has become", lines
+
+
+@dataclass(frozen=True)
+class Policy(Kind):
+    """Tokens on the last axis: log-likelihoods under the policy and under the one that drew them, and advantages.
+
+    The mean divides by the tokens that count, or with ``normalizer="sequence"`` by the sequences: each is the mean of
+    its tokens, and one without tokens does not count.
+    """
+
+    example_maker: ClassVar[type[Examples]] = PolicyExamples
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("normalizer",)
+
+    def enter(
+        self, r: ModuleType, owner: str, arguments: Arguments, *,
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+        normalizer: str = "token", find_kernel: FindKernel = no_kernel,
+    ) -> Batch:  # fmt: skip
+        NORMALIZER.check(owner, "normalizer", normalizer)
+        batch = super().enter(r, owner, arguments, weight=weight, mask=mask, settings=settings, find_kernel=find_kernel)
+        if normalizer == "sequence":
+            if not batch.like.ndim:
+                raise ValueError(f"{owner}: normalizer='sequence' needs an axis of tokens, got a single number")
+            batch.check_weights()
+            counted = batch.coefficient
+            counted = r.where(batch.like == batch.like, 1.0, 1.0) if counted is None else counted
+            total = r.sum(counted)
+            batch.coefficient = counted / r.where(total == 0, 1.0, total)
+        return batch
