@@ -154,9 +154,12 @@ def print_script(cards: Iterable[Card]) -> str:
 def target_of(card: Card) -> str:
     """Return the targets with which a loss can train on two classes: "chance", "sign" or "real"; "" if it cannot.
 
-    A loss of distances, which falls with the prediction for a no, cannot, nor one that divides by the target.
+    A loss of distances, which falls with the prediction for a no, cannot, nor one that divides by the target, nor one
+    of two predictions.
     """
     if not isinstance(card, Loss) or len(card._arguments) != 2 or not card.kind.spaces(card.settings)[0].is_unbounded:
+        return ""
+    if len(card.kind.learned) == 2:
         return ""
     goal = card.kind.spaces(card.settings)[1]
     if card.slope(0.0, 1.0) >= 0 or (goal.is_real and card(1.0, 0.0) > 1e3):

@@ -94,7 +94,7 @@ KINDS: dict[str, Kind] = {
             data="the log-likelihoods of preferred and rejected answers, and of a reference",
         ),
         Preference(
-            "answers",
+            "preference alone",
             (CHOSEN, REJECTED),
             about="chosen − rejected",
             data="the log-likelihoods of preferred and rejected answers",

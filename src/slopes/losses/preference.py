@@ -107,7 +107,7 @@ def _off(chosen, rejected, reference_chosen, reference_rejected, beta):
 
 
 @loss(
-    "answers", minimum=None, papers=(MENG,),
+    "preference alone", minimum=None, papers=(MENG,),
     definition=lambda a, b, beta, gamma: log(1 + exp(gamma - beta * (a - b))),
 )  # fmt: skip
 def simpo(chosen, rejected, *, beta: Positive = 2.0, gamma: Real = 0.5):
