@@ -291,7 +291,7 @@ _PairKind: TypeAlias = Literal[
     "boxes", "overlap", "ranked overlap", "overlap scores", "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
-    "variance", "ranking", "preference", "preference alone", "policy", "pairs", "triplets", "embeddings",
+    "variance", "ranking", "preference", "preference alone", "tokens of a policy", "pairs", "triplets", "embeddings",
 ]
 _Space: TypeAlias = Literal[
     "real", "logits", "probabilities", "chances", "log-probabilities", "positive", "non-negative", "above -1",

@@ -23,6 +23,7 @@ CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
         ("softmax", SECOND),
         ("gumbel_softmax", SECOND),
         ("cross_entropy", SECOND),
+        ("logit_adjusted", SECOND),
         ("distillation", SECOND),
     ),
     "products of several probabilities partly cancel; at logits near 0 the condition does not count their roundings.": (

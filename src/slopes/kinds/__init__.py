@@ -100,7 +100,7 @@ KINDS: dict[str, Kind] = {
             data="the log-likelihoods of preferred and rejected answers",
         ),
         Policy(
-            "policy",
+            "tokens of a policy",
             (PREDICTION, REFERENCE, Argument("advantage", REAL)),
             data="the log-likelihoods of tokens, and their advantages",
         ),

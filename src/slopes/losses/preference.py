@@ -133,7 +133,7 @@ def _beyond(chosen, rejected, beta, gamma):
 
 
 @loss(
-    "policy", minimum=None, papers=(SCHULMAN, SHAO, YU),
+    "tokens of a policy", minimum=None, papers=(SCHULMAN, SHAO, YU),
     definition=lambda p, q, a, eps_low, eps_high: maximum(
         -a * exp(p - q), -a * clip(exp(p - q), 1 - eps_low, 1 + eps_high)
     ),
