@@ -70,4 +70,7 @@ def _parts(x: Any) -> tuple[Any, Any]:
 
 def chain(x: Any, function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Any:
     """function(x), for a dual by the chain rule."""
-    return Dual(function(x.value), slope(x.value) * x.slope) if type(x) is Dual else function(x)
+    if type(x) is not Dual:
+        return function(x)
+    value = function(x.value)
+    return Dual(value, (value if slope is function else slope(x.value)) * x.slope)  # exp is its own slope

@@ -54,13 +54,13 @@ def split(exact: Any) -> tuple[Any, Any, Any]:
 
 
 def _split(x: Any) -> tuple[float, float, int]:
-    _, mantissa, exponent, bits = getattr(x, "_mpf_", (0, 0, 0, 0))
+    is_negative, mantissa, exponent, bits = getattr(x, "_mpf_", (0, 0, 0, 0))
     if not mantissa:  # 0, inf and NaN; a float
         high, exponent = math.frexp(x)
         return high, 0.0, exponent
     excess = max(int(bits) - 53, 0)
     top, rest = mantissa >> excess, mantissa & ((1 << excess) - 1)
-    sign = -1.0 if x < 0 else 1.0
+    sign = -1.0 if is_negative else 1.0
     high = sign * math.ldexp(top, excess - bits)
     low = sign * math.ldexp(rest >> max(excess - 53, 0), max(excess - 53, 0) - bits)
     # beyond these powers of 2 a number is inf or 0 in any format
