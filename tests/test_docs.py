@@ -153,7 +153,7 @@ def project() -> dict:
 
 
 #: extras for developers, and for kernels, without which everything works
-SET_APART = ("test", "dev", "docs", "fast", "cuda")
+SET_APART = ("test", "dev", "docs", "fast", "cuda", "boosting")
 
 
 def lower_bounds() -> dict[str, str]:

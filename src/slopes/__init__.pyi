@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Generator as _TensorGenerator
 from torch import Tensor
 
+from slopes import boosting as boosting
 from slopes import catalogue as catalogue
 from slopes import domains as domains
 from slopes import kernels as kernels

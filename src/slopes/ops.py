@@ -31,7 +31,9 @@ from slopes.readings import tails
 
 _READINGS: dict[type, ModuleType] = {}
 #: readings whose arguments are of their own types
-OWN_TYPES = tuple(f"slopes.readings.{name}" for name in ("curvature", "exact", "interval", "parity", "trace"))
+OWN_TYPES = tuple(
+    f"slopes.readings.{name}" for name in ("curvature", "exact", "interval", "parity", "tangent", "trace")
+)
 
 
 def reading(*arguments: Array) -> ModuleType:

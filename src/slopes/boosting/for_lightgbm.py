@@ -1,0 +1,28 @@
+"""Objectives of LightGBM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slopes.boosting.objective import Callback
+
+
+class LightGBMObjective(Callback):
+    """A loss as the `objective` of ``lightgbm.train`` and ``lightgbm.LGBMRegressor``.
+
+    Give the start as ``init_score=objective.init_score(y)``. LightGBM leaves it out of its predictions:
+    ``objective.predict(objective.start(y) + booster.predict(X))``. Other arguments and errors are those of `xgboost`.
+    """
+
+    library = "lightgbm"
+
+    def init_score(self, target: Any, weight: Any = None) -> Any:
+        """Return the start for each row, in the shape of its raw scores."""
+        start = np.asarray(self.start(target, weight))
+        return np.broadcast_to(start, (len(target), *start.shape)).copy()
+
+    def metric(self, raw: Any, data: Any) -> tuple[str, float, bool]:
+        """Return (name, weighted mean loss, False), for `feval`; the last: a higher loss is no better."""
+        return self.loss.name, self.mean_loss(raw, data.get_label(), data.get_weight()), False

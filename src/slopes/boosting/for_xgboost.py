@@ -1,0 +1,25 @@
+"""Objectives of XGBoost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slopes.boosting.objective import Callback
+
+
+class XGBoostObjective(Callback):
+    """A loss as the `obj` of ``xgboost.train``, or the `objective` of ``xgboost.XGBRegressor``.
+
+    Give the start as ``base_score=objective.start(y)``; of classes, ``base_margin`` takes a row for each sample.
+    Booster and regressor predict raw scores, which `predict` turns into predictions. `hessian` is "filled" (1 where it
+    is not positive, so that `mae` and `pinball` grow trees), "floored" (at least 1e-16), "exact" or "constant" (1);
+    `factor` multiplies it. `inverse` replaces the inverse link. Other keywords are the loss's parameters.
+
+    Raises TypeError for a loss of anything but a raw score and its target, ValueError for an unknown policy.
+    """
+
+    library = "xgboost"
+
+    def metric(self, raw: Any, data: Any) -> tuple[str, float]:
+        """Return (name, weighted mean loss), for `custom_metric`."""
+        return self.loss.name, self.mean_loss(raw, data.get_label(), data.get_weight())

@@ -1,0 +1,278 @@
+"""Losses as objectives of XGBoost, LightGBM and CatBoost, beside the objectives that these have."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import slopes
+from slopes import boosting
+from slopes.boosting.derivatives import Derivatives
+
+RNG = np.random.default_rng(0)
+N = 1000
+X = RNG.normal(size=(N, 4))
+MEAN = X[:, 0] + 0.5 * X[:, 1] ** 2
+NOISY = MEAN + RNG.normal(size=N)
+YES = (NOISY > 0.7).astype(float)
+COUNT = RNG.poisson(np.exp(0.4 * MEAN)).astype(float)
+AMOUNT = RNG.gamma(2, np.exp(0.4 * MEAN) / 2) + 0.01
+CLASS = np.digitize(NOISY, [0.0, 1.0]).astype(float)
+WEIGHT = RNG.uniform(0.5, 2.0, size=N)
+
+
+@slopes.loss("regression")
+def cauchy(prediction, target):
+    return slopes.ops.log1p((prediction - target) ** 2)
+
+
+# ------------------------------------------------------------------------------------- derivatives
+
+TARGETS = {
+    "mse": NOISY,
+    "huber": NOISY,
+    "log_cosh": NOISY,
+    "smooth_l1": NOISY,
+    "charbonnier": NOISY,
+    "pseudo_huber": NOISY,
+    "barron_general": NOISY,
+    "mae": NOISY,
+    "pinball": NOISY,
+    "cauchy": NOISY,
+    "binary_cross_entropy": YES,
+    "sigmoid_focal": YES,
+    "soft_margin": 2 * YES - 1,
+    "squared_hinge": 2 * YES - 1,
+    "hinge": 2 * YES - 1,
+    "poisson_nll": AMOUNT,
+    "gamma_deviance": AMOUNT,
+    "tweedie_deviance": AMOUNT,
+}
+
+
+def autograd(card, raw, target):
+    torch = pytest.importorskip("torch")
+    z = torch.tensor(raw, requires_grad=True)
+    (gradient,) = torch.autograd.grad(card(z, torch.tensor(target), reduction="sum"), z, create_graph=True)
+    hessian = torch.zeros_like(z)
+    if gradient.requires_grad:
+        (hessian,) = torch.autograd.grad(gradient.sum(), z)
+    return gradient.detach().numpy(), hessian.numpy()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_second_derivatives_are_those_of_double_backward(name):
+    card = cauchy if name == "cauchy" else getattr(slopes, name)
+    raw, target = RNG.normal(size=N), TARGETS[name]
+    for mine, due in zip(Derivatives(card, None)(raw, target), autograd(card, raw, target), strict=True):
+        np.testing.assert_allclose(mine, due, rtol=1e-7, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["huber", "binary_cross_entropy", "tweedie_deviance"])
+def test_kernels_compute_the_same(name):
+    pytest.importorskip("numba")
+    raw, target = np.tile(RNG.normal(size=N), 5), np.tile(TARGETS[name], 5)
+    derivatives = Derivatives(getattr(slopes, name), 1.0)
+    many = derivatives(raw, target)
+    assert derivatives._kernel is not None
+    for kernel, plain in zip(many, derivatives(raw[:N], target[:N]), strict=True):
+        np.testing.assert_allclose(kernel[:N], plain, rtol=1e-12, atol=1e-14)
+    assert pickle.loads(pickle.dumps(derivatives))(raw, target)[1].tolist() == many[1].tolist()
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal", "poly1"])
+def test_rows_have_the_diagonal(name):
+    torch = pytest.importorskip("torch")
+    card, raw, labels = getattr(slopes, name), RNG.normal(size=(5, 3)), np.array([0, 1, 2, 1, 0])
+    gradient, hessian = Derivatives(card, None)(raw, labels)
+    for row, label, first, second in zip(raw, labels, gradient, hessian, strict=True):
+
+        def value(z, label=label):
+            return card(z[None], torch.tensor([label]))
+
+        z = torch.tensor(row)
+        np.testing.assert_allclose(first, torch.func.grad(value)(z), rtol=1e-10)
+        np.testing.assert_allclose(second, torch.func.hessian(value)(z).diagonal(), rtol=1e-8, atol=1e-14)
+
+
+# -------------------------------------------------------------------------------------- objectives
+
+
+def test_a_hessian_that_is_not_positive_follows_the_policy():
+    raw, target = np.array([-3.0, 0.5, 3.0]), np.zeros(3)
+    for policy, due in {
+        "filled": [1, 1, 1],
+        "floored": [1e-16, 1, 1e-16],
+        "exact": [0, 1, 0],
+        "constant": [1, 1, 1],
+    }.items():
+        objective = boosting.lightgbm(slopes.huber, hessian=policy)
+        assert objective.gradient_and_hessian(raw, target)[1].tolist() == due
+    twice = boosting.xgboost(slopes.half_mse, factor=2.0)
+    gradient, hessian = twice.gradient_and_hessian(raw, target, np.array([1.0, 2.0, 3.0]))
+    assert gradient.tolist() == [-3.0, 1.0, 9.0]
+    assert hessian.tolist() == [2.0, 4.0, 6.0]
+
+
+def test_starts_are_the_best_constants():
+    def start(card, target, weight=None):
+        return boosting.xgboost(card).start(target, weight)
+
+    share = np.average(YES, weights=WEIGHT)
+    assert start(slopes.half_mse, NOISY) == pytest.approx(NOISY.mean())
+    assert start(slopes.mae, NOISY[:999]) == pytest.approx(np.median(NOISY[:999]))
+    assert start(slopes.binary_cross_entropy, YES, WEIGHT) == pytest.approx(np.log(share / (1 - share)))
+    assert start(slopes.poisson_nll, COUNT) == pytest.approx(np.log(COUNT.mean()))
+    assert start(slopes.half_mse, NOISY + 1e6) == pytest.approx(NOISY.mean() + 1e6)
+    assert start(slopes.binary_cross_entropy, np.ones(5)) == 0.0
+    np.testing.assert_allclose(start(slopes.cross_entropy, CLASS), np.log(np.bincount(CLASS.astype(int)) / N))
+    with pytest.raises(ValueError, match="poisson_nll: target"):
+        start(slopes.poisson_nll, -COUNT - 1)
+
+
+def test_predictions_have_the_inverse_link():
+    def predict(card, **options):
+        return boosting.lightgbm(card, **options).predict([0.0, 2.0]).tolist()
+
+    assert predict(slopes.mae) == [0.0, 2.0] == predict(slopes.hinge)
+    assert predict(slopes.binary_cross_entropy) == [0.5, slopes.sigmoid(2.0)]
+    assert predict(slopes.gamma_deviance) == [1.0, np.exp(2.0)]
+    assert predict(slopes.cross_entropy) == slopes.softmax([0.0, 2.0]).tolist()
+    assert predict(slopes.half_mse, inverse=np.square) == [0.0, 4.0]
+
+
+def test_refusals():
+    with pytest.raises(TypeError, match=r"takes a loss of slopes, such as slopes.huber, got 3"):
+        boosting.xgboost(3)
+    with pytest.raises(ValueError, match="hessian must be one of filled, floored, exact, constant, got 'mean'"):
+        boosting.xgboost(slopes.mae, hessian="mean")
+    with pytest.raises(ValueError, match="factor must be > 0"):
+        boosting.xgboost(slopes.mae, factor=0)
+    for card in (slopes.dice, slopes.triplet_margin, slopes.giou, slopes.gaussian_nll):
+        with pytest.raises(TypeError, match="row by row"):
+            boosting.xgboost(card)
+    for card in (slopes.categorical_cross_entropy, slopes.poisson_nll.with_(log_input=False)):
+        with pytest.raises(TypeError, match="raw scores are any numbers"):
+            boosting.xgboost(card)
+    with pytest.raises(TypeError, match="takes rows"):
+        boosting.catboost(slopes.cross_entropy)
+
+
+# ---------------------------------------------------------------------------------- beside the twins
+
+ROUNDS = 50
+LIGHTGBM = {"num_leaves": 7, "learning_rate": 0.1, "verbose": -1, "num_threads": 1, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("twin", "chosen", "target", "options"),
+    [
+        ({"objective": "regression"}, slopes.half_mse, NOISY, {}),
+        ({"objective": "binary"}, slopes.binary_cross_entropy, YES, {}),
+        ({"objective": "poisson", "poisson_max_delta_step": 1e-15}, slopes.poisson_nll, COUNT, {}),
+        ({"objective": "gamma"}, slopes.gamma_deviance, AMOUNT, {}),
+        ({"objective": "tweedie"}, slopes.tweedie_deviance, COUNT, {}),
+        ({"objective": "huber", "alpha": 0.8, "boost_from_average": False}, slopes.huber, NOISY, {"delta": 0.8}),
+        ({"objective": "multiclass", "num_class": 3}, slopes.cross_entropy, CLASS, {"factor": 1.5}),
+    ],
+    ids=lambda value: value.get("objective", "") if isinstance(value, dict) else None,
+)
+def test_lightgbm(twin, chosen, target, options):
+    lightgbm = pytest.importorskip("lightgbm")
+    objective = boosting.lightgbm(chosen, **options)
+    start = 0.0 if "boost_from_average" in twin else objective.init_score(target, WEIGHT)
+
+    def train(**given):
+        data = lightgbm.Dataset(X, target, weight=WEIGHT, **given.pop("data", {}))
+        return lightgbm.train({**LIGHTGBM, **given}, data, ROUNDS).predict(X, raw_score=True)
+
+    init = {"init_score": start} if np.ndim(start) else {}
+    mine = start + train(data=init, **{**twin, "objective": objective})
+    np.testing.assert_allclose(mine, train(**twin), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("chosen", [slopes.mae, slopes.pinball.with_(quantile=0.9), cauchy], ids=lambda card: card.name)
+def test_losses_whose_hessian_vanishes_learn(chosen):
+    lightgbm = pytest.importorskip("lightgbm")
+    objective = boosting.lightgbm(chosen)
+    model = lightgbm.LGBMRegressor(objective=objective, n_estimators=100, verbose=-1, num_leaves=7, n_jobs=1)
+    start = objective.init_score(NOISY)
+    raw = start + model.fit(X, NOISY, init_score=start).booster_.predict(X)
+    assert objective.mean_loss(raw, NOISY) < 0.9 * objective.mean_loss(start, NOISY)
+
+
+def test_lightgbm_is_told_the_metric():
+    lightgbm = pytest.importorskip("lightgbm")
+    objective, told = boosting.lightgbm(slopes.half_mse), {}
+    data = lightgbm.Dataset(X, NOISY, weight=WEIGHT, free_raw_data=False)
+    booster = lightgbm.train(
+        {**LIGHTGBM, "objective": objective, "metric": "None"}, data, 3, valid_sets=[data], feval=objective.metric,
+        callbacks=[lightgbm.record_evaluation(told)],
+    )  # fmt: skip
+    ((values),) = told["training"].values()
+    assert values[-1] == pytest.approx(slopes.half_mse(booster.predict(X), NOISY, weight=WEIGHT), rel=1e-6)
+
+
+@pytest.mark.packages
+@pytest.mark.parametrize(
+    ("twin", "chosen", "target", "options"),
+    [
+        ({"objective": "reg:squarederror"}, slopes.half_mse, NOISY, {}),
+        ({"objective": "binary:logistic"}, slopes.binary_cross_entropy, YES, {}),
+        ({"objective": "count:poisson", "max_delta_step": 0}, slopes.poisson_nll, COUNT, {}),
+        ({"objective": "reg:gamma"}, slopes.gamma_deviance, AMOUNT, {}),
+        ({"objective": "reg:tweedie"}, slopes.tweedie_deviance, COUNT, {}),
+        ({"objective": "reg:pseudohubererror", "base_score": 0.5}, slopes.pseudo_huber, NOISY, {}),
+        ({"objective": "multi:softprob", "num_class": 3}, slopes.cross_entropy, CLASS, {"factor": 2.0}),
+    ],
+    ids=lambda value: value.get("objective", "") if isinstance(value, dict) else None,
+)
+def test_xgboost(twin, chosen, target, options):
+    xgboost = pytest.importorskip("xgboost")
+    common = {"max_depth": 3, "eta": 0.1, "nthread": 1, "seed": 0}
+    data, objective = xgboost.DMatrix(X, target, weight=WEIGHT), boosting.xgboost(chosen, **options)
+    due = xgboost.train({**common, **twin}, data, ROUNDS).predict(data, output_margin=True)
+    given = {name: twin[name] for name in ("num_class",) if name in twin}
+    start = twin.get("base_score", objective.start(target, WEIGHT))
+    if np.ndim(start):
+        data.set_base_margin(np.tile(start, (N, 1)))
+    else:
+        given["base_score"] = start
+    told = {}
+    mine = xgboost.train(
+        {**common, **given, "disable_default_eval_metric": 1}, data, ROUNDS, obj=objective, evals=[(data, "data")],
+        custom_metric=objective.metric, evals_result=told, verbose_eval=False,
+    ).predict(data, output_margin=True)  # fmt: skip
+    if np.ndim(start):
+        mine, due = (scores - scores.mean(axis=1, keepdims=True) for scores in (mine, due))
+    np.testing.assert_allclose(mine, due, rtol=0, atol=2e-6)
+    assert told["data"][chosen.name][-1] < told["data"][chosen.name][0]
+
+
+@pytest.mark.packages
+@pytest.mark.parametrize(
+    ("twin", "chosen", "target", "options"),
+    [
+        ("RMSE", slopes.half_mse, NOISY, {}),
+        ("Logloss", slopes.binary_cross_entropy, YES, {}),
+        ("Poisson", slopes.poisson_nll, COUNT, {}),
+        ("Tweedie:variance_power=1.5", slopes.tweedie_deviance, COUNT, {}),
+        ("Huber:delta=0.8", slopes.huber, NOISY, {"delta": 0.8, "hessian": "exact"}),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Can't optimze method:UserWarning")
+def test_catboost(twin, chosen, target, options):
+    catboost = pytest.importorskip("catboost")
+    common = {
+        "iterations": ROUNDS, "depth": 3, "learning_rate": 0.1, "verbose": False, "random_seed": 0, "thread_count": 1,
+        "leaf_estimation_method": "Newton", "leaf_estimation_iterations": 1, "bootstrap_type": "No",
+        "boosting_type": "Plain", "allow_writing_files": False,
+    }  # fmt: skip
+    objective = boosting.catboost(chosen, **options)
+    pool = catboost.Pool(X, target, weight=WEIGHT, baseline=np.full(N, objective.start(target, WEIGHT)))
+
+    def train(**given):
+        return catboost.CatBoost({**common, **given}).fit(pool).predict(X, prediction_type="RawFormulaVal")
+
+    mine = train(loss_function=objective, eval_metric=objective.metric)
+    np.testing.assert_allclose(mine, train(loss_function=twin), rtol=0, atol=1e-6)
