@@ -8,13 +8,14 @@ import numpy as np
 
 from slopes import ops
 from slopes.card import Loss
+from slopes.kernels.compiling import is_available
 from slopes.kernels.entries import EntryKernel, run_flat
-from slopes.kernels.programs import are_literals, are_worthwhile, print_program
+from slopes.kernels.programs import are_literals, print_program
 from slopes.readings import numpy as reading
-from slopes.readings.tangent import Tangent, slope_of, value_of
+from slopes.readings.tangent import Tangent, TangentError, slope_of, value_of
 from slopes.readings.trace import TraceError, record
 
-LARGE = 2**12  #: rows for which an objective, which is called for each tree, has a kernel
+LARGE = 2**12  #: from so many rows on, in one call or in many, a kernel is worth its compilation
 
 
 class Derivatives:
@@ -26,6 +27,7 @@ class Derivatives:
     def __init__(self, card: Loss, fill: float | None) -> None:
         self.card, self.fill = card, fill
         self._kernel: EntryKernel | None = None
+        self._rows = 0
         self._is_traced = are_literals(card.settings) and not card.rowwise
 
     def __getstate__(self) -> dict[str, Any]:
@@ -33,10 +35,17 @@ class Derivatives:
 
     def __call__(self, raw: Any, target: Any) -> tuple[Any, Any]:
         """Raise TypeError for a body that uses something without a second derivative."""
+        try:
+            return self._computed(raw, target)
+        except TangentError as error:
+            raise TypeError(f"boosting: {self.card.name} has no Hessian: {error}") from None
+
+    def _computed(self, raw: Any, target: Any) -> tuple[Any, Any]:
         if self.card.rowwise:
             gradient, hessian = self._of_rows(raw, target)
         else:
-            if self._is_traced and raw.size >= LARGE and are_worthwhile(self.card, max(raw.size, 2**17)):
+            self._rows += raw.size
+            if self._is_traced and self._rows >= LARGE and is_available():
                 result = self._by_kernel(raw, target)
                 if result is not None:
                     return result

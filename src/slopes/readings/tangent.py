@@ -192,6 +192,10 @@ def stop_gradient(x: Array) -> Any:
     return Tangent(value_of(x)) if isinstance(x, Tangent) else x
 
 
+def with_slope_of(value: Array, form: Callable[[], Array]) -> Array:
+    return Tangent(value_of(value), slope_of(form()))
+
+
 def double(x: Array) -> Array:
     r = _reading(x.value)
     return Tangent(r.double(x.value), None if x.slope is None else r.double(x.slope))

@@ -1,0 +1,104 @@
+"""Measure the time of training with an objective of slopes.boosting, relative to the library's built-in twin.
+
+    python benchmarks/boosting.py                  # all; libraries that are not installed are left out
+    python benchmarks/boosting.py --rows 20000     # fewer rows than 100,000
+
+Each line is the ratio of times by one thread, median and range of rounds in which both train in turn: a logistic
+loss on 10 columns, 50 trees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import slopes
+from slopes import boosting
+
+TREES = 50
+Training = Callable[[], Any]
+
+
+def make_data(rows: int) -> tuple[Any, Any]:
+    """Return features and the yes or no of each row."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(rows, 10)).astype(np.float32)
+    return features, (features[:, 0] + features[:, 1] ** 2 + rng.normal(size=rows) > 1).astype(float)
+
+
+def make_trainings(features: Any, target: Any) -> Iterator[tuple[str, Training, Training]]:
+    """Yield (library, training with our objective, training with the built-in one)."""
+    card = slopes.binary_cross_entropy
+    try:
+        import lightgbm
+    except ImportError:
+        pass
+    else:
+        common: dict[str, Any] = {"num_leaves": 31, "verbose": -1, "num_threads": 1}
+
+        def by_lightgbm(objective: Any) -> Training:
+            data = lightgbm.Dataset(features, target, free_raw_data=False).construct()
+            return lambda: lightgbm.train({**common, "objective": objective}, data, TREES)
+
+        yield "LightGBM", by_lightgbm(boosting.lightgbm(card)), by_lightgbm("binary")
+    try:
+        import xgboost
+    except ImportError:
+        pass
+    else:
+        data = xgboost.QuantileDMatrix(features, target, nthread=1)
+        shared: dict[str, Any] = {"max_depth": 6, "nthread": 1}
+        ours = boosting.xgboost(card)
+        yield (
+            "XGBoost",
+            lambda: xgboost.train({**shared, "base_score": ours.start(target)}, data, TREES, obj=ours),
+            lambda: xgboost.train({**shared, "objective": "binary:logistic"}, data, TREES),
+        )
+    try:
+        import catboost
+    except ImportError:
+        return
+
+    def by_catboost(**given: Any) -> Training:
+        options = {
+            "iterations": TREES, "depth": 6, "verbose": False, "thread_count": 1, "allow_writing_files": False,
+            "leaf_estimation_method": "Newton", "leaf_estimation_iterations": 1, "boosting_type": "Plain",
+        }  # fmt: skip
+        return lambda: catboost.CatBoost({**options, **given}).fit(features, target)
+
+    objective = boosting.catboost(card)
+    yield (
+        "CatBoost",
+        by_catboost(loss_function=objective, eval_metric=objective.metric),
+        by_catboost(loss_function="Logloss"),
+    )
+
+
+def take_time(training: Training) -> float:
+    """Return the seconds that pass."""
+    start = time.perf_counter()
+    training()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the ratio of each library that is installed."""
+    parser = argparse.ArgumentParser(
+        description="Time of training with an objective of slopes beside the built-in one."
+    )
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of the data")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, in which both train in turn")
+    options = parser.parse_args()
+    for library, ours, theirs in make_trainings(*make_data(options.rows)):
+        ours()  # compiles the kernel
+        ratios = [take_time(ours) / take_time(theirs) for _ in range(options.rounds)]
+        print(f"{library:10} {statistics.median(ratios):.2f} times as long ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
+if __name__ == "__main__":
+    main()
