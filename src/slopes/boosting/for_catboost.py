@@ -14,7 +14,7 @@ class CatBoostObjective(Objective):
 
     CatBoost asks for an `eval_metric` beside it: the objective's `metric`. Give the start as the `baseline` of a pool;
     CatBoost leaves it out of its predictions: ``objective.predict(objective.start(y) + model.predict(X))``. Other
-    arguments and errors are those of `xgboost`; losses of classes are refused with TypeError.
+    arguments and errors are as for `xgboost`; losses of classes are refused with TypeError.
     CatBoost warns that it cannot compile the methods.
     """
 

@@ -13,7 +13,7 @@ class LightGBMObjective(Callback):
     """A loss as the `objective` of ``lightgbm.train`` and ``lightgbm.LGBMRegressor``.
 
     Give the start as ``init_score=objective.init_score(y)``. LightGBM leaves it out of its predictions:
-    ``objective.predict(objective.start(y) + booster.predict(X))``. Other arguments and errors are those of `xgboost`.
+    ``objective.predict(objective.start(y) + booster.predict(X))``. Other arguments and errors are as for `xgboost`.
     """
 
     library = "lightgbm"

@@ -85,7 +85,7 @@ class Classification(Kind):
 class Binary(Kind):
     """Losses of a score and the probability of a yes, entry by entry.
 
-    Label smoothing is that of two classes: a target t becomes (1 − smoothing)·t + smoothing / 2. A target of
+    Label smoothing has two classes: a target t becomes (1 − smoothing)·t + smoothing / 2. A target of
     `ignore_index`, which may lie outside [0, 1], does not count.
     """
 

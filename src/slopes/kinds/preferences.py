@@ -49,7 +49,7 @@ class PolicyExamples(Examples):
 
 @dataclass(frozen=True)
 class Policy(Kind):
-    """Tokens on the last axis: log-likelihoods under the policy and under the one that drew them, and advantages.
+    """Tokens on the last axis: log-likelihoods under the policy and under its past state, which drew them; advantages.
 
     The mean divides by the tokens that count, or with ``normalizer="sequence"`` by the sequences: each is the mean of
     its tokens, and one without tokens does not count.

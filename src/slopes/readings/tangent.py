@@ -229,7 +229,7 @@ def maximum(a: Array, b: Array) -> Tangent:
 
 
 def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Tangent:
-    """The argument's tangent includes that of its further digits."""
+    """The argument's tangent includes its further digits."""
     z, t, rest = value_of(x), value_of(times), value_of(low)
     r = _reading(z if not isinstance(z, float) else t)
     total = _total(slope_of(x), slope_of(low))
