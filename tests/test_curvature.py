@@ -39,7 +39,8 @@ UNARY = {
     "power": lambda x: ops.absolute(x) ** 1.5, "root_power": lambda x: ops.maximum(x, 0) ** 0.5,
     "inverse": lambda x: 1 / (1 + ops.exp(x)), "expm1": ops.expm1, "where": lambda x: ops.where(x > 0.5, 2 - x, x * x),
     "part": lambda x: x + x[..., 0][..., None], "divide": lambda x: ops.safe_divide(x, ops.sum(x)),
-    "nonzero": lambda x: 1 / ops.nonzero(x), "others": lambda x: ops.sum(ops.exp(x)) - ops.exp(x), "zero": lambda x: x - x,
+    "nonzero": lambda x: 1 / ops.nonzero(x), "nonzero_cube": lambda x: 1 / ops.where(x**3 == 0, 1.0, x),
+    "others": lambda x: ops.sum(ops.exp(x)) - ops.exp(x), "zero": lambda x: x - x,
 }  # fmt: skip
 BINARY = {
     "add": lambda a, b: a + b, "subtract": lambda a, b: a - b, "multiply": lambda a, b: a * b,
@@ -174,6 +175,7 @@ def test_bounds_are_as_tight_as_the_rules_allow(function, low, high):
     ("function", "message"),
     [
         (lambda x: x / x[..., 1], "it divides by a number that may be 0"),
+        (lambda x: 1 / ops.where(abs(x) ** T == 0, 1, abs(x)), "it divides by a number that may be 0"),
         (lambda x: ops.log(x), "it takes the logarithm of a number that may be below 0"),
         (lambda x: ops.sqrt(x), r"it takes slopes\.ops\.sqrt of a number that may be below 0"),
         (lambda x: x**0.5, "it takes a power of a number that may be below 0"),

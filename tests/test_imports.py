@@ -40,8 +40,8 @@ def test_numpy_use_loads_numpy_and_scipy_alone():
 
 #: modules that judge results, and the readings of exact numbers and of intervals
 JUDGES = (
-    "proving", "truth", "auditing", "accuracy", "readings.interval", "readings.curvature", "readings.exact",
-    "readings.parity",
+    "proving", "truth", "auditing", "accuracy", "readings.interval", "readings.curvature", "readings.corners",
+    "readings.exact", "readings.parity",
 )  # fmt: skip
 COMPUTING = """
 import sys, numpy as np, slopes

@@ -32,7 +32,7 @@ from slopes.readings import tails
 _READINGS: dict[type, ModuleType] = {}
 #: readings whose arguments are of their own types
 OWN_TYPES = tuple(
-    f"slopes.readings.{name}" for name in ("curvature", "exact", "interval", "parity", "tangent", "trace")
+    f"slopes.readings.{name}" for name in ("corners", "curvature", "exact", "interval", "parity", "tangent", "trace")
 )
 
 

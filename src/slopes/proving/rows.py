@@ -16,7 +16,7 @@ from slopes.proving.claims import Outcome, refuted, shorten_upwards, still_open
 from slopes.proving.numbers import LARGEST
 from slopes.proving.results import OPEN, PROVED, Verdict
 from slopes.proving.searching import HUGE
-from slopes.readings import curvature
+from slopes.readings import corners, curvature
 from slopes.readings.curvature import AFFINE, CONVEX, FIXED, Form
 from slopes.readings.interval import greatest, least
 from slopes.truth.oracle import exact
@@ -68,18 +68,21 @@ def _forms(card: Any) -> tuple[dict[str, Forms], str]:
     bodies = {"body": card.body} | ({} if card.textbook is card.body else {"definition": card.textbook})
     curvature.forget_places()
     settings = card._settings({}, curvature)
+    sorts = _arguments(card)
     for name, body in bodies.items():
         try:
-            made[name] = [curvature.form(body(*arguments, **settings)) for arguments in _arguments(card)]
+            made[name] = [curvature.form(body(*arguments, **settings)) for arguments in sorts]
         except Exception as error:  # a user's body may do anything
             lacking = lacking or f"{type(error).__name__}: {error}"
     return made, lacking
 
 
-def _arguments(card: Any) -> list[tuple[Form, ...]]:
-    """Return the arguments of a body, once with a row as target and once with labels if it takes both."""
+def _arguments(card: Any) -> list[tuple[Any, ...]]:
+    """Return the arguments of a body: with a row and with labels as target if it takes both, boxes in each order."""
     if isinstance(card, Map):
         return [(curvature.variable("x", -LARGEST, LARGEST, AFFINE),)]
+    if card.kind.compares_boxes:
+        return list(corners.pairs_of_boxes(LARGEST))
     first, *others = card.kind.body_arguments(card.settings)
     is_prediction = first.space == card.kind.space_of(card.settings)
     prediction = _variable(card, first, AFFINE if is_prediction else 0)

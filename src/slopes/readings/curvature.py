@@ -4,7 +4,7 @@ A `Form` stands for each entry of a row, or for one number of a row. It has boun
 as a function of the prediction by the rules of disciplined convex programming (Grant, Boyd, Ye, 2006): a rising convex
 function of a convex form is convex, and so is a sum of such with weights of at least 0. Forms that are computed alike
 have the same place, so that x − x is 0 and exp(x) / sum(exp(x)) a share. Bounds have the exact ends of the interval
-reading.
+reading. Forms that keep a polynomial take the sign that all its terms have.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import count
+from itertools import product as product_of_lists
 from typing import Any, NoReturn
 
-from flint import arb
+from flint import arb, fmpq
 
 from slopes.constants import Array, Constant
 from slopes.readings import interval, textbook
-from slopes.readings.interval import ONE, WHOLE, ZERO, Bounds, Jet, Truth, greatest, round_down, round_up
+from slopes.readings.interval import ONE, WHOLE, ZERO, Bounds, Jet, Truth, greatest, least, round_down, round_up
 
 _this = sys.modules[__name__]
 
@@ -48,7 +49,7 @@ class Form(textbook.Algebra):
 
     __slots__ = (
         "bounds", "curvature", "factors", "form", "is_label", "is_nonzero", "is_row", "logarithm", "place", "quotient",
-        "source", "total",
+        "source", "terms", "total",
     )  # fmt: skip
     __hash__ = None
     error = CurvatureError
@@ -68,6 +69,7 @@ class Form(textbook.Algebra):
         self.source = source  #: a word, and the form that it was made from
         self.factors: dict[int, tuple[Form, int]] = {self.place: (self, 1)}  #: forms of at least 0, and their powers
         self.quotient: dict[int, tuple[Form, int]] = {}  #: the factors of the number whose logarithm it is
+        self.terms: Terms | None = None  #: its polynomial, if one is kept
 
     def __repr__(self) -> str:
         return f"Form({self.bounds}, curvature={self.curvature}, {self.form})"
@@ -101,10 +103,11 @@ class Form(textbook.Algebra):
         return Form(self.bounds, self.curvature, made, is_row=not is_entry, is_nonzero=self.is_nonzero)
 
     def __neg__(self) -> Form:
-        return Form(
+        made = Form(
             -self.bounds, _negated(self.curvature), ("-", self.place), is_row=self.is_row, is_nonzero=self.is_nonzero,
             total=None if self.total is None else -self.total,
         )  # fmt: skip
+        return _with_terms(made, self.terms and {powers: -factor for powers, factor in self.terms.items()})
 
     def __abs__(self) -> Any:
         return absolute(self)
@@ -116,12 +119,13 @@ class Form(textbook.Algebra):
         if other.form == ("-", self.place) or self.form == ("-", other.place):
             return NOTHING
         totals = [x.total for x in (self, other)]
-        return Form(
+        made = Form(
             self.bounds + other.bounds, self.curvature & other.curvature, ("+", *sorted((self.place, other.place))),
             is_row=self.is_row or other.is_row,
             is_nonzero=self.is_nonnegative and other.is_nonnegative and (self.is_nonzero or other.is_nonzero),
             total=totals[0] + totals[1] if totals[0] is not None and totals[1] is not None else None,
         )  # fmt: skip
+        return _with_terms(made, _sum_of_terms(self, other))
 
     def __mul__(self, other: Any) -> Form:
         other = form(other)
@@ -136,7 +140,7 @@ class Form(textbook.Algebra):
             is_nonzero=self.is_nonzero and other.is_nonzero, total=_total_of_product(self, other),
         )  # fmt: skip
         made.factors = _merged(made, self, other, 1)
-        return made
+        return _with_terms(made, _product_of_terms(self, other, 1))
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -275,7 +279,7 @@ def _divided(part: Form, whole: Form) -> Any:
         is_nonzero=part.is_nonzero, total=total,
     )  # fmt: skip
     made.factors = _merged(made, part, whole, -1)
-    return made
+    return _with_terms(made, _product_of_terms(part, whole, -1))
 
 
 def _share(part: Form, whole: Form) -> Form:
@@ -333,6 +337,64 @@ def _check_from(x: Form, least_value: int, function: str) -> None:
         raise CurvatureError(f"it takes {function} of a number that may be below {least_value}")
 
 
+# ---------------------------------------------------------------------------------------- polynomials
+
+Powers = tuple[tuple[int, int, bool], ...]  #: places, their powers, and whether the form there is at least 0
+Terms = dict[Powers, Any]  #: rational factors of products of powers
+
+
+def with_terms(x: Form) -> Form:
+    """Return x as a form whose polynomials are kept, so that a difference shows its sign where its factors have one."""
+    x.terms = _terms(x)
+    return x
+
+
+def _terms(x: Form) -> Terms:
+    if x.terms is not None:
+        return x.terms
+    if x.bounds.rational is not None:
+        return {(): x.bounds.rational}
+    return {((x.place, 1, x.is_nonnegative),): fmpq(1)}
+
+
+def _with_terms(made: Form, terms: Terms | None) -> Form:
+    """The form, with the sign that all its terms have."""
+    if terms is None:
+        return made
+    if not terms:
+        return NOTHING
+    made.terms, bounds = terms, made.bounds
+    if all(is_from_0 or power % 2 == 0 for powers in terms for _, power, is_from_0 in powers):
+        if all(factor > 0 for factor in terms.values()):
+            made.bounds = Bounds(greatest([arb(0), bounds.low]), bounds.high, bounds.open)
+        elif all(factor < 0 for factor in terms.values()):
+            made.bounds = Bounds(bounds.low, least([arb(0), bounds.high]), bounds.open)
+    return made
+
+
+def _sum_of_terms(a: Form, b: Form) -> Terms | None:
+    if a.terms is None and b.terms is None:
+        return None
+    made = dict(_terms(a))
+    for powers, factor in _terms(b).items():
+        made[powers] = made.get(powers, 0) + factor
+    return {powers: factor for powers, factor in made.items() if factor != 0}
+
+
+def _product_of_terms(a: Form, b: Form, sign: int) -> Terms | None:
+    """Those of a·b, or of a / b if the sign is −1 and b has one term."""
+    if (a.terms is None and b.terms is None) or (sign < 0 and len(_terms(b)) != 1):
+        return None
+    made: Terms = {}
+    for (one, own), (other, by) in product_of_lists(_terms(a).items(), _terms(b).items()):
+        merged = {place: (power, is_from_0) for place, power, is_from_0 in one}
+        for place, power, is_from_0 in other:
+            merged[place] = merged.get(place, (0, is_from_0))[0] + sign * power, is_from_0
+        powers = tuple(sorted((place, *rest) for place, rest in merged.items() if rest[0]))
+        made[powers] = made.get(powers, 0) + (own * by if sign > 0 else own / by)
+    return {powers: factor for powers, factor in made.items() if factor != 0}
+
+
 # ---------------------------------------------------------------------------------------- comparisons
 
 
@@ -377,11 +439,17 @@ def where(condition: Array, a: Array, b: Array) -> Any:
             return minimum(left, right) if is_smaller else maximum(left, right)
         if _is_top(left, right, condition.sense) and left.source[1].place == a.place and b.bounds.rational == 0:
             return Form(a.bounds.hull(ZERO), 0, ("largest alone", a.place), source=("largest", a))
-        if condition.sense == 0 and right.bounds.rational == 0 and left.place == b.place:
+        if condition.sense == 0 and right.bounds.rational == 0 and _is_power_of(left, b):
             is_nonzero = a.is_nonzero
     is_row = a.is_row or b.is_row or condition.left is None or left.is_row or right.is_row
     curvature = (a.curvature & b.curvature) if not condition.varies else 0
     return Form(a.bounds.hull(b.bounds), curvature, is_row=is_row, is_nonzero=is_nonzero)
+
+
+def _is_power_of(x: Form, base: Form) -> bool:
+    """Whether x is 0 only where the base is, as its power."""
+    is_power = x.form[:2] == ("power", base.place) and isinstance(x.form[2], str)  # a known one, above 0
+    return x.place == base.place or is_power
 
 
 def _choice(condition: Any) -> Choice:
@@ -403,6 +471,10 @@ def maximum(a: Array, b: Array) -> Any:
         return a
     if b.bounds.low >= a.bounds.high:
         return b
+    if a.terms is not None and b.terms is not None:
+        difference = a - b
+        if difference.bounds.low >= 0 or difference.bounds.high <= 0:
+            return a if difference.bounds.low >= 0 else b
     both = a.curvature & b.curvature
     return Form(
         Bounds(greatest([a.bounds.low, b.bounds.low]), greatest([a.bounds.high, b.bounds.high])),
