@@ -2,6 +2,7 @@
 
     python benchmarks/watcher.py            # every 50th step is watched, on one thread
     python benchmarks/watcher.py --every 10 --threads 2
+    python benchmarks/watcher.py --stop     # what stop_on_nan costs each step, without looks
 
 A look is what a watched step takes longer than one without. Rounds of both are taken in turn, so that whatever
 else the machine does meets both alike; times are of the processor, and medians over rounds. A round has as many
@@ -39,13 +40,15 @@ def cnn() -> tuple[nn.Module, Tensor]:
     return nn.Sequential(*first, *second, *rest), torch.randn(64, 1, 28, 28)
 
 
-def trainer(make: Callable[[], tuple[nn.Module, Tensor]], every: int | None) -> Callable[[int], float]:
+def trainer(
+    make: Callable[[], tuple[nn.Module, Tensor]], every: int | None, *, stop: bool = False
+) -> Callable[[int], float]:
     """A function that trains for some steps and says how long one took."""
     torch.manual_seed(0)
     model, inputs = make()
     target = torch.randint(0, 10, (len(inputs),))
     optimizer = torch.optim.Adam(model.parameters())
-    watcher: Any = slopes.Watcher(model, every=every) if every else contextlib.nullcontext()
+    watcher: Any = slopes.Watcher(model, every=every, stop_on_nan=stop) if every else contextlib.nullcontext()
 
     def train(steps: int) -> float:
         start = time.process_time()
@@ -59,14 +62,29 @@ def trainer(make: Callable[[], tuple[nn.Module, Tensor]], every: int | None) -> 
     return train
 
 
+def measure_stop(rounds: int) -> None:
+    """Print what `stop_on_nan` adds to a step of each network when nothing is wrong; steps of both are in turn."""
+    for make in (mlp, cnn):
+        plain, guarded = trainer(make, None), trainer(make, 10**9, stop=True)
+        plain(STEPS), guarded(STEPS)
+        steps = [(plain(1), guarded(1)) for _ in range(STEPS * rounds)]
+        step = statistics.median(without for without, _ in steps)
+        more = statistics.median(with_it for _, with_it in steps) - step
+        print(f"{make.__name__}: {1e3 * step:.3f} ms a step; with stop_on_nan {100 * more / step:+.1f} %", flush=True)
+
+
 def main() -> None:
     """Measure both networks and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=50, help="which steps are watched (default: every 50th)")
     parser.add_argument("--rounds", type=int, default=21, help="how often each is timed (default: 21)")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1)")
+    parser.add_argument("--stop", action="store_true", help="measure stop_on_nan")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
+    if chosen.stop:
+        measure_stop(chosen.rounds)
+        return
     for make in (mlp, cnn):
         plain, watched = trainer(make, None), trainer(make, 1)
         plain(STEPS), watched(STEPS)  # so that nothing is timed that happens once

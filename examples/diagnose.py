@@ -71,6 +71,25 @@ def main() -> None:
         print(each.headline, *each.findings, sep="\n  ")
     watcher.diagnosis.plot(out / "dying.png")
 
+    print("\n# Pictures of length 1, one of which was blank\n")
+    model = nn.Sequential(OfLengthOne(), nn.Linear(64, 10))
+    inputs, target = data[:100]
+    inputs[7] = 0
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    try:
+        with slopes.Watcher(model, stop_on_nan=True):
+            step(model, optimizer, inputs, target)
+    except FloatingPointError as error:
+        print(error)
+
+
+class OfLengthOne(nn.Module):
+    """Divide each row by its norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Rows of norm 1."""
+        return x / x.norm(dim=1, keepdim=True)
+
 
 def step(model: nn.Module, optimizer: torch.optim.Optimizer, inputs: Tensor, target: Tensor) -> None:
     """One step of a plain training loop."""

@@ -167,7 +167,7 @@ def test_outputs_that_are_not_finite():
     model = mlp()
     model[2].weight.data[0, 0] = math.nan
     found = slopes.diagnose(model, batch(), F.cross_entropy)
-    assert str(found.findings[0]).startswith("3 (ReLU): gives inf or NaN")
+    assert str(found.findings[0]).startswith("the weight 2.weight: holds NaN")
 
 
 @pytest.mark.parametrize(("rate", "words"), [(100.0, "lower the learning rate"), (1e-9, "raise the learning rate")])

@@ -5,6 +5,8 @@ from slopes.extras import require
 require("slopes.diagnose", "torch")
 
 from slopes.diagnosing.diagnosis import Diagnosis as Diagnosis  # noqa: E402
+from slopes.diagnosing.origin import NonFiniteError as NonFiniteError  # noqa: E402
+from slopes.diagnosing.origin import Origin as Origin  # noqa: E402
 from slopes.diagnosing.results import Finding as Finding  # noqa: E402
 from slopes.diagnosing.results import Layer as Layer  # noqa: E402
 from slopes.diagnosing.results import Weights as Weights  # noqa: E402

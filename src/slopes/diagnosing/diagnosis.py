@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from slopes.diagnosing.results import Finding, Layer, Measurements, Weights, percent, ratio
-from slopes.diagnosing.rules import RULES
+from slopes.diagnosing.rules import RULES, RULES_WITH_AN_ORIGIN
 from slopes.extras import require
 from slopes.notebook import escape, judged, table
 
@@ -24,7 +24,8 @@ class Diagnosis(Measurements):
 
     @property
     def findings(self) -> list[Finding]:
-        return [finding for rule in RULES for finding in rule(self)]
+        rules = RULES if self.origin is None else RULES_WITH_AN_ORIGIN
+        return [finding for rule in rules for finding in rule(self)]
 
     @property
     def ok(self) -> bool:
@@ -60,6 +61,7 @@ class Diagnosis(Measurements):
 
     def __str__(self) -> str:
         parts = [[self.headline], [f"  {finding}" for finding in self.findings]]
+        parts += [["", str(self.origin), ""]] if self.origin is not None else []
         parts += [[part] if isinstance(part, str) else ["", *_aligned(part)] for part in self._details()]
         return "\n".join(line for part in parts for line in part)
 
@@ -79,6 +81,7 @@ class Diagnosis(Measurements):
     def _repr_html_(self) -> str:
         findings = "".join(f"<li>{escape(finding)}</li>" for finding in self.findings)
         parts = [f"<p><b>{escape(self.headline)}</b></p>", f"<ul>{findings}</ul>" if findings else ""]
+        parts += [] if self.origin is None else [self.origin.html()]
         for part in self._details():
             if isinstance(part, str):
                 parts.append(f"<p>{escape(part)}</p>")

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from slopes.diagnosing.diagnosis import Diagnosis
 from slopes.diagnosing.mistakes import LOSSES, Mistakes
+from slopes.diagnosing.norms import compute_norms, read_numbers
+from slopes.diagnosing.origin import Origin
 from slopes.diagnosing.results import Weights
 from slopes.diagnosing.tally import Tally
 from slopes.models.recording import Recorder, Use, remove
@@ -78,7 +80,7 @@ class Look(Recorder):
     def _keep_norms(self, *_: Any, **__: Any) -> None:
         """Keep the norms of gradients: the call that follows may set a gradient to 0."""
         with torch._C.DisableTorchFunction():
-            norms = zip(self._arrived, _norms(list(self._arrived.values())), strict=True)
+            norms = zip(self._arrived, compute_norms(list(self._arrived.values())), strict=True)
             self._arrived_norms |= {weight: norm for weight, norm in norms if norm > 0}
             self._arrived.clear()
 
@@ -134,11 +136,11 @@ class Look(Recorder):
         now = _joined(weights)
         gradients = {name: [g for p in own if (g := self._gradient(p)) is not None] for name, own in weights.items()}
         there = [gradient for each in gradients.values() for gradient in each]
-        norms = _norms([*now.values(), *there, *before.values()])
+        norms = compute_norms([*now.values(), *there, *before.values()])
         with torch.no_grad():
             for name, values in before.items():
                 values.sub_(now[name])
-        numbers = iter(_numbers([*norms, *_norms(list(before.values()))]))
+        numbers = iter(read_numbers([*norms, *compute_norms(list(before.values()))]))
         new = {name: next(numbers) for name in now}
         pulled = {name: math.hypot(*(next(numbers) for _ in each)) for name, each in gradients.items() if each}
         start, moved_by = ({name: next(numbers) for name in before} for _ in range(2))
@@ -162,7 +164,7 @@ class Look(Recorder):
         arrived = [self._arrived_norms[p] for p in own if p in self._arrived_norms]
         return norm if norm > 0 or not arrived else math.hypot(*map(float, arrived))
 
-    def diagnosis(self, wanted: int, steps: tuple[int, int] | None = None) -> Diagnosis:
+    def diagnosis(self, wanted: int, steps: tuple[int, int] | None = None, origin: Origin | None = None) -> Diagnosis:
         rows = []
         for name in sorted(self._weights, key=self._when):
             seen, module = self._weights[name], self.model.get_submodule(name)
@@ -184,6 +186,7 @@ class Look(Recorder):
             idle=steps[1] if steps is not None and self._is_still() else 0,
             losses=tuple(self.losses),
             mistakes=self.mistakes.found(),
+            origin=origin,
         )  # fmt: skip
 
     def _is_still(self) -> bool:
@@ -226,16 +229,3 @@ def _mean(numbers: Sequence[float]) -> float:
     """Mean of the numbers that are known."""
     known = [number for number in numbers if not math.isnan(number)]
     return fmean(known) if known else math.nan
-
-
-def _numbers(norms: list[Tensor]) -> list[float]:
-    are_alike = len({(norm.device, norm.dtype) for norm in norms}) == 1
-    return torch.stack(norms).tolist() if are_alike else list(map(float, norms))
-
-
-@torch.no_grad()
-def _norms(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Norm of each tensor, in few calls of PyTorch, as a call takes longer than its numbers."""
-    values = [t.coalesce().values() if t.is_sparse else t for t in tensors]
-    values = [v if v.dtype in (torch.float32, torch.float64) else v.float() for v in values]
-    return list(torch._foreach_norm(values)) if values else []

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from slopes.diagnosing.origin import Origin
+
 HALF = {"float16": (65504.0, 2.0**-24), "bfloat16": (3.3895313892515355e38, 2.0**-133)}  #: largest, least above 0
 PERCENTILES = (1, 25, 50, 75, 99)
 
@@ -72,6 +74,7 @@ class Measurements:
     idle: int = 0  #: steps since the first look, if all weights are as they were then
     losses: tuple[float, ...] = ()  #: of one batch, in the first steps of a trial
     mistakes: list[Finding] = field(default_factory=list)  #: in the code around the model
+    origin: Origin | None = None  #: of inf or NaN, if a batch had any and it was sought
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:

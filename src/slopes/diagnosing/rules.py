@@ -18,10 +18,13 @@ IDLE = 100  #: steps without a change of any weight that are a finding
 
 
 def _not_finite(found: Measurements) -> Iterator[Finding]:
+    if found.origin is not None:
+        yield Finding("not finite", found.origin.module, found.origin.words, found.origin.repair)
+        return
     for layer in found.layers:
         if not math.isfinite(layer.mean):
             begun = found.begun or (found.steps is not None and found.steps[1] > 0)
-            message, repair = "gives inf or NaN", _advice(begun, "clip gradients, or normalise its inputs")
+            message, repair = "gives inf or NaN", _advice(begun, f"clip gradients, or normalise its inputs{_STOP}")
             yield Finding("not finite", layer.name, message, repair)
             return  # it causes those of later layers
 
@@ -142,7 +145,9 @@ def _mistakes(found: Measurements) -> Iterator[Finding]:
     yield from found.mistakes
 
 
+_STOP = "; Watcher(model, stop_on_nan=True) finds the operation where it begins"
 _CALM = "clip gradients, start with smaller weights, or add normalisation"
 RULES: tuple[Callable[[Measurements], Iterator[Finding]], ...] = (
     *(_mistakes, _not_finite, _range, _dead, _saturated, _gradients, _updates),
 )
+RULES_WITH_AN_ORIGIN = (_mistakes, _not_finite)  #: as other numbers are no measurements then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from slopes.card import Loss
 from slopes.diagnosing.diagnosis import Diagnosis
 from slopes.diagnosing.look import Look
+from slopes.diagnosing.origin import Origin
+from slopes.diagnosing.repeating import Passed, find_origin
 from slopes.domains import shown
 
 STEPS = 10  #: of the optimizer, on one batch, to see whether its loss falls
@@ -35,7 +38,7 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
     """
     _check(model, loss, optimizer, samples)
     model, optimizer = copy.deepcopy((model, optimizer))  # together, so that they share their weights
-    look = Look(model, begun=_has_begun(model, optimizer))
+    look, origin = Look(model, begun=_has_begun(model, optimizer)), None
     loss = _watched(loss, look)
     with _randomness_kept(data), torch.enable_grad():
         for inputs, target in _batches(data):
@@ -43,19 +46,35 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
             state = torch.get_rng_state()
             with look.recording():
                 value = _backward(model, inputs, target, loss)
-            if optimizer is None or look.samples < samples:
+            if not (math.isfinite(value) and _has_finite_gradients(model)):
+                origin = _origin(model, inputs, target, loss, state)
+            if optimizer is None or look.samples < samples or origin is not None:
                 look.weigh()
-            if look.samples >= samples:
+            if look.samples >= samples or origin is not None:
                 break
         if not look.samples:
             raise ValueError("diagnose: data has no sample")
-        if optimizer is not None:
+        if optimizer is not None and origin is None:
             before = look.snapshot()
             optimizer.step()
             look.weigh(before, stepped=not _is_warming_up(optimizer))
             if not look.begun:
                 look.losses = [value, *_later_losses(model, inputs, target, loss, optimizer, state)]
-    return look.diagnosis(samples)
+    return look.diagnosis(samples, origin=origin)
+
+
+def _has_finite_gradients(model: nn.Module) -> bool:
+    return all(bool(torch.isfinite(p.grad).all()) for p in model.parameters() if p.grad is not None)
+
+
+def _origin(model: nn.Module, inputs: Any, target: Any, loss: Any, state: Tensor) -> Origin | None:
+    """Repeat a batch with the same random numbers, to find where inf or NaN begins."""
+
+    def forward(_: Any) -> Passed:
+        torch.set_rng_state(state)
+        return Passed([_one_number(loss(_called(model, inputs), target))], [None])
+
+    return find_origin(model, {"the model's input": inputs, "the target": target}, forward)
 
 
 def _backward(model: nn.Module, inputs: Any, target: Any, loss: Any) -> float:

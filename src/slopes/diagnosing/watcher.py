@@ -8,7 +8,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from slopes.diagnosing.diagnosis import Diagnosis
+from slopes.diagnosing.guard import Guard
 from slopes.diagnosing.look import Look
+from slopes.diagnosing.origin import Origin
 
 
 class Watcher:
@@ -28,10 +30,14 @@ class Watcher:
     put together until there are `samples` inputs, enough to call a unit dead; `history` has a `Diagnosis` of each
     group.
 
+    With `stop_on_nan`, a gradient that is inf or NaN raises `NonFiniteError`, a FloatingPointError, before the
+    optimizer takes its step; it tells the operation of the model where that began, its input and the cause, or that
+    it began in the loss.
+
     Raises TypeError if `model` is not a module, ValueError for numbers below 1.
     """
 
-    def __init__(self, model: Any, *, every: int = 50, samples: int = 1000) -> None:
+    def __init__(self, model: Any, *, every: int = 50, samples: int = 1000, stop_on_nan: bool = False) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(f"Watcher: model must be a torch.nn.Module, got {type(model).__name__}")
         for name, value in (("every", every), ("samples", samples)):
@@ -39,6 +45,7 @@ class Watcher:
                 raise ValueError(f"Watcher: {name} must be an integer >= 1, got {value!r}")
         self.model, self.every, self.samples = model, every, samples
         self.step = 0  #: steps so far
+        self._guard = Guard(model) if stop_on_nan else None
         self.history: list[Diagnosis] = []
         self._look: Look | None = None
         self._earlier: Look | None = None
@@ -55,6 +62,11 @@ class Watcher:
             raise ValueError("Watcher: no step was looked at yet: run the model in a block `with watcher:`")
         return self._look.diagnosis(self.samples, self._steps)
 
+    @property
+    def origin(self) -> Origin | None:
+        """Where inf or NaN began, once `stop_on_nan` has stopped the training."""
+        return None if self._guard is None else self._guard.origin
+
     def __enter__(self) -> Watcher:
         if self.step % self.every == 0:
             if self._look is None:
@@ -63,12 +75,19 @@ class Watcher:
                 stack.enter_context(self._look.recording())
                 self._before = self._look.snapshot()
                 self._block = stack.pop_all()
+        if self._guard is not None:
+            self._guard.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if self._block is not None and self._look is not None:
-            block, self._block = self._block, None
+        if self._guard is not None:
+            self._guard.close()
+        block, self._block = self._block, None
+        if block is not None:
             block.__exit__(*error)
+        if self._guard is not None:
+            self._guard.stop(error[1], self.step)
+        if block is not None and self._look is not None:
             if error[0] is None:
                 self._look.weigh(self._before)
             self._before, self._steps = {}, (self._steps[0], self.step)

@@ -1,0 +1,184 @@
+"""Stop a training before the step of an optimizer that would take inf or NaN into the weights."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from slopes.diagnosing.norms import compute_norms, read_numbers
+from slopes.diagnosing.origin import NonFiniteError, Origin
+from slopes.diagnosing.repeating import Passed, device_of, find_origin, tensors_in
+from slopes.diagnosing.tracing import Trace, measure
+from slopes.models.recording import in_backward, remove
+
+
+class _Forward(NamedTuple):
+    """A call of the model, by reference."""
+
+    arguments: Any
+    named: Any
+    autocast: torch.dtype | None  #: None where it is off
+    random: list[Tensor]  #: states of the generators
+    version: int  #: of the arguments, which every change in place raises
+    pulls: dict[int, Tensor]  #: gradients of outputs, by their places
+
+
+class Guard:
+    """Looks at the gradients of a block before an optimizer steps.
+
+    For a repetition of the forward pass it keeps the inputs of the model by reference, and for one of the backward
+    pass the gradient of its output. The loss is not repeated.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.origin: Origin | None = None
+        self._forwards: list[_Forward] = []  # since all gradients were finite
+        self._device = device_of(model)
+        self._running = self._thread = 0
+        self._hooks: list[Any] = []
+
+    def start(self) -> None:
+        """Begin a block."""
+        self._running, self._thread = 0, threading.get_ident()
+        self._hooks = [
+            self.model.register_forward_pre_hook(self._enter, with_kwargs=True),
+            self.model.register_forward_hook(self._leave, always_call=True),
+            register_optimizer_step_pre_hook(self._before_step),
+        ]
+
+    def close(self) -> None:
+        """End a block."""
+        remove(self._hooks)
+        self._hooks = []
+
+    def stop(self, error: BaseException | None, step: int) -> None:
+        """Complete the error that ended a block, if it is the guard's."""
+        if isinstance(error, NonFiniteError) and error.origin is _PENDING:
+            self.origin = error.origin = self._explain(step)
+            error.args = (self.origin,)
+        if error is not None:
+            self._forwards = []
+
+    # -------------------------------------------------------------------------------------------- hooks
+
+    def _is_elsewhere(self) -> bool:
+        """Whether a compiler, another thread or a checkpoint runs the model."""
+        return torch.compiler.is_compiling() or threading.get_ident() != self._thread or in_backward()
+
+    def _enter(self, _: nn.Module, arguments: Any, named: Any) -> None:
+        if self._is_elsewhere():
+            return
+        self._running += 1
+        if self._running > 1 or not torch.is_grad_enabled():
+            return
+        if self._forwards:
+            self._forget()
+        device = self._device
+        random = [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if device == "cuda" else [])]
+        autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+        self._forwards.append(_Forward(arguments, named, autocast, random, _version(arguments, named), {}))
+
+    def _leave(self, _: nn.Module, __: Any, output: Any) -> None:
+        if self._is_elsewhere():
+            return
+        self._running -= 1
+        if self._running == 0 and torch.is_grad_enabled() and self._forwards:
+            for place, y in enumerate(tensors_in(output)):
+                if y.requires_grad:
+                    _keep_gradient(y, self._forwards[-1].pulls, place)
+
+    def _before_step(self, optimizer: Any, given: Any, named: Any) -> None:
+        has_closure = any(each is not None for each in (*given[1:], *named.values()))
+        if has_closure or getattr(optimizer, "found_inf", None) is not None:  # a scaler skips such a step
+            return
+        weights = [p for group in optimizer.param_groups for p in group["params"]]
+        if _are_finite([gradient for p in weights if (gradient := p.grad) is not None]):
+            self._forwards = []
+        elif set(map(id, weights)) & set(map(id, self.model.parameters())):
+            raise NonFiniteError(_PENDING)
+
+    # ------------------------------------------------------------------------------------------- looking
+
+    def _forget(self) -> None:
+        """Let go of earlier calls whose gradients are there and finite, as in a batch that is taken in parts."""
+        gradients = [gradient for p in self.model.parameters() if (gradient := p.grad) is not None]
+        if all(each.pulls for each in self._forwards) and _are_finite(gradients):
+            self._forwards = []
+        del self._forwards[:-_MOST]
+
+    def _explain(self, step: int) -> Origin:
+        forwards, self._forwards = self._forwards, []
+        note = "the weights are those from before this step: it was not taken"
+        if any(each.version != _version(each.arguments, each.named) for each in forwards):
+            note = "an input has changed in place since the forward pass, which was repeated with the new one"
+        given = {"the model's input": [(each.arguments, each.named) for each in forwards]}
+        if not forwards:
+            words = "no forward pass of this model was seen, so that none could be repeated"
+            origin = _unknown(words, "run the model in the block, uncompiled and in one thread")
+        else:
+            try:
+                origin = find_origin(self.model, given, self._repetition(forwards)) or _unknown(
+                    "the step was repeated, and all was finite: it is a term of the loss that this model's output has "
+                    "no part in, or not deterministic",
+                    _BY_HAND,
+                )
+            except Exception as error:  # of the user's code, when it is called again
+                origin = _unknown(f"the step could not be repeated: {type(error).__name__}: {error}", _BY_HAND)
+        return replace(origin, notes=(*origin.notes, note), step=step)
+
+    def _repetition(self, forwards: Sequence[_Forward]) -> Any:
+        """Function that calls the model as it was called before."""
+
+        def repeat(trace: Trace | None) -> Passed:
+            outputs, pulls = [], []
+            for each in forwards:
+                torch.set_rng_state(each.random[0])
+                for state in each.random[1:]:
+                    torch.cuda.set_rng_state(state)
+                is_on = each.autocast is not None and trace is not None
+                with torch.autocast(self._device, each.autocast, enabled=is_on):
+                    output = self.model(*each.arguments, **each.named)
+                for place, y in enumerate(tensors_in(output)):
+                    if place in each.pulls:
+                        outputs.append(y)
+                        pulls.append(each.pulls[place])
+            return Passed(outputs, pulls)
+
+        return repeat
+
+
+def _keep_gradient(y: Tensor, pulls: dict[int, Tensor], place: int) -> None:
+    """Keep the gradient of an output; the hook must not hold the output itself, which would never be freed."""
+    y.register_hook(lambda pull: pulls.__setitem__(place, pull))  # type: ignore[no-untyped-call]
+
+
+@torch.no_grad()
+def _are_finite(tensors: Sequence[Any]) -> bool:
+    try:
+        size = float(torch.stack(torch._foreach_norm(tensors)).sum()) if tensors else 0.0  # type: ignore[arg-type]
+    except (NotImplementedError, RuntimeError):  # of several types or devices, or sparse
+        size = sum(read_numbers(compute_norms(tensors)))
+    if math.isfinite(size):
+        return True
+    return all(measure(each).is_finite for each in tensors)  # as the square of a finite number may be inf
+
+
+def _version(arguments: Any, named: Any) -> int:
+    return sum(x._version for x in tensors_in((arguments, named)) if not x.is_inference())
+
+
+def _unknown(message: str, repair: str) -> Origin:
+    return Origin("unknown", "the step", "", "inf or NaN", "unknown", message, repair)
+
+
+_MOST = 64  #: calls of the model that are kept between two steps
+_BY_HAND = "call slopes.diagnose(model, batch, loss) with this batch, which repeats the loss as well"
+_PENDING = _unknown("the block is still running", "")

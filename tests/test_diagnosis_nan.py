@@ -1,0 +1,151 @@
+"""Where inf or NaN begins: planted in a model, found by `diagnose`, and stopped by `Watcher(stop_on_nan=True)`."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
+from torch import nn  # noqa: E402
+
+import slopes  # noqa: E402
+from slopes.diagnosing import NonFiniteError  # noqa: E402
+
+
+class Head(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def planted(function):
+    """A model that ends in a function of numbers of which one row is 0, and a batch."""
+    torch.manual_seed(0)
+    inputs = torch.randn(64, 8)
+    inputs[5] = 0
+    return nn.Sequential(nn.Linear(8, 16, bias=False), nn.Tanh(), Head(function)), inputs, torch.zeros(64).long()
+
+
+CASES = {
+    "log of 0": (lambda x: x.square().log(), "forward", "log", "log of 0"),
+    "0/0": (lambda x: x / x, "forward", "div", "0/0"),
+    "division by 0": (lambda x: 1 / x, "forward", "reciprocal", "division by 0"),
+    "overflow": (lambda x: torch.exp(1e3 * x), "forward", "exp", "overflow"),
+    "infinite slope": (lambda x: x.square().sqrt(), "backward", "sqrt", "infinite slope"),
+    "where": (lambda x: torch.where(x != 0, x.square().sqrt(), 0.0), "backward", "sqrt", "infinite slope"),
+}
+
+
+def mean(output, _):
+    return output.mean()
+
+
+def stopped(model, inputs, target, loss, autocast=None):
+    """Take a step that must be stopped; return the origin."""
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    before = [p.detach().clone() for p in model.parameters()]
+    watcher = slopes.Watcher(model, stop_on_nan=True)
+
+    def step():
+        with watcher:
+            with torch.autocast("cpu", autocast, enabled=autocast is not None):
+                value = loss(model(inputs), target)
+            value.backward()
+            optimizer.step()
+
+    with pytest.raises(NonFiniteError) as caught:
+        step()
+    for old, new in zip(before, model.parameters(), strict=True):
+        torch.testing.assert_close(old, new, rtol=0, atol=0, equal_nan=True)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert watcher.origin is caught.value.origin
+    assert str(watcher.origin) == str(caught.value)
+    return watcher.origin
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_operation_is_found(name):
+    function, phase, operation, cause = CASES[name]
+    model, inputs, target = planted(function)
+    by_hand = slopes.diagnose(model, (inputs, target), mean, samples=64)
+    by_watcher = stopped(model, inputs, target, mean)
+    for found in (by_hand.origin, by_watcher):
+        assert (found.phase, found.module, found.operation, found.cause) == (phase, "2 (Head)", operation, cause)
+        assert "test_diagnosis_nan.py" in found.line
+    assert by_hand.findings[0].kind == "not finite"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_range_of_half_types(dtype):
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    with torch.no_grad():
+        model[0].weight.fill_(1e3 if dtype is torch.float16 else 1e19)
+        model[1].weight.fill_(1e3 if dtype is torch.float16 else 1e20)
+    found = stopped(model, torch.ones(4, 8), None, lambda y, _: y.float().square().mean(), dtype)
+    assert (found.module, found.operation, found.cause) == ("1 (Linear)", "matmul", "half range")
+    assert str(dtype).removeprefix("torch.") in found.message
+
+
+def test_a_loss_that_begins_it_is_told():
+    model, inputs, target = planted(torch.abs)
+    found = stopped(model, inputs, target, lambda y, _: y.log().mean())
+    assert (found.phase, found.module) == ("before", "the gradient of the loss by the model's output")
+    assert "slopes.diagnose" in found.repair
+    origin = slopes.diagnose(model, (inputs, target), lambda y, _: y.log().mean(), samples=64).origin
+    assert (origin.module, origin.operation, origin.cause) == ("the loss", "log", "log of 0")
+
+
+def test_inputs_and_weights_that_hold_it():
+    model, inputs, target = planted(nn.Identity())
+    inputs[3, 2] = math.nan
+    assert stopped(model, inputs, target, mean).module == "the model's input"
+    model[0].weight.data[0, 0] = math.nan
+    assert stopped(model, torch.ones(4, 8), target, mean).module == "the weight 0.weight"
+
+
+def test_a_batch_in_parts():
+    """The first part of two is at fault, and its block has ended before the step."""
+    model, inputs, _ = planted(lambda x: x / x)
+    optimizer, watcher = torch.optim.SGD(model.parameters(), 0.1), slopes.Watcher(model, stop_on_nan=True)
+
+    def take(part):
+        with watcher:
+            model(part).mean().backward()
+            if part is not inputs:
+                optimizer.step()
+
+    take(inputs)
+    with pytest.raises(NonFiniteError):
+        take(torch.ones(4, 8))
+    assert (watcher.origin.operation, watcher.origin.cause, watcher.origin.step) == ("div", "0/0", 1)
+
+
+def test_a_sound_training_reports_nothing():
+    model, inputs, target = planted(nn.Dropout())
+    assert slopes.diagnose(model, (inputs, target), F.cross_entropy, samples=64).origin is None
+    weights = []
+    for make in (lambda m: slopes.Watcher(m, every=3), lambda m: slopes.Watcher(m, every=3, stop_on_nan=True)):
+        model, inputs, target = planted(nn.Dropout())
+        watcher, optimizer = make(model), torch.optim.Adam(model.parameters())
+        for _ in range(5):
+            with watcher:
+                optimizer.zero_grad()
+                F.cross_entropy(model(inputs), target).backward()
+                optimizer.step()
+        assert watcher.origin is None
+        weights.append(model[0].weight)
+    assert torch.equal(*weights)
+
+
+def test_a_step_that_a_scaler_skips_goes_on():
+    model, inputs, target = planted(lambda x: x / x)
+    scaler, optimizer = torch.amp.GradScaler("cpu"), torch.optim.SGD(model.parameters(), 0.1)
+    with slopes.Watcher(model, stop_on_nan=True):
+        scaler.scale(mean(model(inputs), target)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    assert scaler.get_scale() < 2.0**16
