@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 SLOPE, SECOND = "slope", "second derivative"
+#: the functions and results of each cause
 CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
     "nothing cancels much, but roundings of probabilities, of sums over pixels and of quotients add up to 2.5 eps, and "
     "the result is near the upper end of its binade, where an eps is nearly two units.": (
@@ -42,7 +43,6 @@ CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "it is a difference of 1 and the logarithm, whose rounding counts more the nearer both are.": (("msle", SECOND),),
 }
-"""The functions and results of each cause."""
 _BY_RESULT = {pair: cause for cause, pairs in CAUSES.items() for pair in pairs}
 
 
