@@ -38,10 +38,10 @@ def test_numpy_use_loads_numpy_and_scipy_alone():
     assert not set(OPTIONAL) & set(loaded)
 
 
-#: modules that judge results, and the readings of exact numbers and of intervals
-JUDGES = (
+#: modules that judge results, the readings of exact numbers and of intervals, and objectives of boosting
+APART = (
     "proving", "truth", "auditing", "accuracy", "readings.interval", "readings.curvature", "readings.corners",
-    "readings.exact", "readings.parity",
+    "readings.exact", "readings.parity", "boosting", "readings.tangent",
 )  # fmt: skip
 COMPUTING = """
 import sys, numpy as np, slopes
@@ -69,7 +69,7 @@ def test_computing_imports_nothing_that_judges_it():
     else:
         script += COMPUTING_TENSORS
     loaded = set(run(script + "print(*sys.modules)").split())
-    judging = tuple(f"slopes.{name}" for name in JUDGES)
+    judging = tuple(f"slopes.{name}" for name in APART)
     assert "slopes.card" in loaded
     assert not {name for name in loaded if name.startswith(judging)} | ({"flint", "mpmath"} & loaded)
 

@@ -93,7 +93,9 @@ def test_without_pytorch_threads_are_our_own(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no alarms")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_alarm_is_raised_wherever_it_comes(monkeypatch):
+    """One that comes in a weak reference's callback can only be printed, by Python itself."""
     monkeypatch.setattr(pool, "thread_count", lambda: 2)
 
     class Alarm(BaseException):

@@ -54,6 +54,12 @@ Shape = Annotated[float, OrMinusInfinity(high=2.0, closed=True)]
 LARGE = 1e15  #: from here on a square's rounding does not count
 
 
+def _growth(x):
+    """(whether x is tiny, (exp(x) − 1) / x, exp(x) − 1)."""
+    tiny, risen = absolute(x) < 1e-8, expm1(x)
+    return tiny, where(tiny, 1 + x / 2 + x * x / 6, risen / where(tiny, 1.0, x)), risen
+
+
 def _rounding_of_residual(prediction, target):
     residual = prediction - target
     part = residual - prediction
@@ -358,18 +364,14 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     (root, lost), log_square = _root(square, rest), minimum(log_square + 2 * log(far), 1e4)
     z = a / 2 * log_square
     held, few = clip(z, -2.0, 2.0), clip((prediction - target) / c, -1e4, 1e4)
-    tiny = absolute(held) < 1e-8
-    growth = where(tiny, 1 + held / 2 + held * held / 6, expm1(held) / where(tiny, 1.0, held))
-    risen = expm1(held)
+    tiny, growth, risen = _growth(held)
     risen = risen + (1 + risen) * ops.stop_gradient(ops.fma(log_square, a / 2, -z))  # z is rounded
     less = where(a < 1, a, 1.0)  # a finite power even where root · far overflows
     power = where(a < 1, (root**less * (1 + a * lost) - far**-less) * far**less, (root * far) ** a * (1 + a * lost) - 1)
     power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))
-    plain = b / 2 * log_square * growth
-    near = where(tiny, plain, b / where(a == 0, 1.0, a) * risen)  # z may be subnormal where the result is larger
-    near = where((a > -1e-3) & (a < 1e-3), plain, near)
-    bent = where(held == z, near, power)
-    return where(alpha < -1e20, -expm1(-few * few / 2), bent)
+    is_plain = tiny | ((a > -1e-3) & (a < 1e-3))  # z may be subnormal where the result is larger
+    near = where(is_plain, b / 2 * log_square * growth, b / where(a == 0, 1.0, a) * risen)
+    return where(alpha < -1e20, -expm1(-few * few / 2), where(held == z, near, power))
 
 
 @barron_general.derivative
@@ -383,9 +385,8 @@ def _(prediction, target, *, alpha, c):
     bent = held * power * where(near, 1.0, rest) * where(a > 0.5, far ** (a - 1), far**a / far)
     few = clip((prediction - target) / c, -1e4, 1e4)
     slope = where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
-    if not isinstance(alpha, (int, float)) or alpha != 1:
-        return slope
-    return ops.with_slope_of(slope, lambda: _over_root((prediction - target) / c) / c)
+    is_pseudo_huber = isinstance(alpha, (int, float)) and alpha == 1
+    return ops.with_slope_of(slope, lambda: _over_root((prediction - target) / c) / c) if is_pseudo_huber else slope
 
 
 @loss(
