@@ -27,8 +27,7 @@ ROWS = 10  #: number of rows with second derivatives, for the same reason
 #: candidates for a parameter away from its default
 AWAY = (0.1, 0.7, 3.3, 42.0, -0.7)
 WITHIN = (0.0625, 0.25, 0.9375)  #: shares of an interval that has none of these
-#: `reach` of `Exactly`; 50 for other dtypes, none for ordinary arguments
-REACH = {np.float64: 330}
+REACH = 50  #: `reach` of `Exactly` beyond ordinary arguments; few results need more digits, and those get them
 ORDINARY = (1e-6, 8.0)
 
 
@@ -199,7 +198,7 @@ class Grid(Samples):
         sizes = [abs(np.asarray(x, dtype=np.float64)) for x in arguments]
         plain = np.all([(x == 0) | ((x >= ORDINARY[0]) & (x <= ORDINARY[1])) for x in sizes], axis=0)
         exact = np.empty(plain.shape, dtype=object)
-        for chosen, reach in ((plain, 0), (~plain, REACH.get(self.dtype, 50))):
+        for chosen, reach in ((plain, 0), (~plain, REACH)):
             if chosen.any():
                 oracle = Exactly(self.card, DIGITS, reach)
                 compute = oracle.definition if result == "value" else oracle.definition_slope
