@@ -369,8 +369,8 @@ def barron_general(prediction, target, *, alpha: Shape = 1.0, c: Positive = 1.0)
     less = where(a < 1, a, 1.0)  # a finite power even where root · far overflows
     power = where(a < 1, (root**less * (1 + a * lost) - far**-less) * far**less, (root * far) ** a * (1 + a * lost) - 1)
     power = b / where(a == 0, 1.0, a) * where(a > 0, power, expm1(z))
-    is_plain = tiny | ((a > -1e-3) & (a < 1e-3))  # z may be subnormal where the result is larger
-    near = where(is_plain, b / 2 * log_square * growth, b / where(a == 0, 1.0, a) * risen)
+    plain = b / 2 * log_square * growth  # z may be subnormal where this is not
+    near = where((a > -1e-3) & (a < 1e-3), plain, where(tiny, plain, b / where(a == 0, 1.0, a) * risen))
     return where(alpha < -1e20, -expm1(-few * few / 2), where(held == z, near, power))
 
 
