@@ -3,15 +3,14 @@
     python benchmarks/boosting.py                  # all; libraries that are not installed are left out
     python benchmarks/boosting.py --rows 20000     # fewer rows than 100,000
 
-Each line is the ratio of times by one thread, median and range of rounds in which both train in turn: a logistic
-loss on 10 columns, 50 trees.
+Each line is the ratio of times by one thread, median and range of rounds: in each, both train. The loss is logistic,
+the data have 10 columns, and there are 50 trees.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 import slopes
 from slopes import boosting
+from speed import take_turns
 
 TREES = 50
 Training = Callable[[], Any]
@@ -79,24 +79,17 @@ def make_trainings(features: Any, target: Any) -> Iterator[tuple[str, Training, 
     )
 
 
-def take_time(training: Training) -> float:
-    """Return the seconds that pass."""
-    start = time.perf_counter()
-    training()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     """Print the ratio of each library that is installed."""
     parser = argparse.ArgumentParser(
         description="Time of training with an objective of slopes beside the built-in one."
     )
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the data")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, in which both train in turn")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each library trains, or five rounds")
     options = parser.parse_args()
     for library, ours, theirs in make_trainings(*make_data(options.rows)):
-        ours()  # compiles the kernel
-        ratios = [take_time(ours) / take_time(theirs) for _ in range(options.rounds)]
+        rounds = take_turns({"ours": ours, "theirs": theirs}, options.seconds)
+        ratios = [mine / other for mine, other in zip(rounds["ours"], rounds["theirs"], strict=True)]
         print(f"{library:10} {statistics.median(ratios):.2f} times as long ({min(ratios):.2f} to {max(ratios):.2f})")
 
 

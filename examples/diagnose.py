@@ -71,7 +71,7 @@ def main() -> None:
         print(each.headline, *each.findings, sep="\n  ")
     watcher.diagnosis.plot(out / "dying.png")
 
-    print("\n# Pictures of length 1, one of which was blank\n")
+    print("\n# Pictures of length 1, with a blank one\n")
     model = nn.Sequential(OfLengthOne(), nn.Linear(64, 10))
     inputs, target = data[:100]
     inputs[7] = 0

@@ -12,8 +12,8 @@ CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
         ("jaccard", SLOPE),
         ("focal_tversky", SLOPE),
     ),
-    "the slope is a difference of the probabilities of two classes, whose steps are −1 and 1; those of logits near "
-    "0.005 differ by a two hundredth. The error is below a tenth of an eps of the terms.": (("lovasz_softmax", SLOPE),),
+    "the slope is a difference of the probabilities of two classes, with steps of −1 and 1; for logits near 0.005 they "
+    "differ by a two hundredth. The error is below a tenth of an eps of the terms.": (("lovasz_softmax", SLOPE),),
     "a gate of exactly 0 is a kink of the slope: differences give the mean of both sides, autograd the left side.": (
         ("reglu", SECOND),
     ),

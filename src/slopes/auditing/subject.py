@@ -143,7 +143,7 @@ class Subject:
         return None if made is None else with_origin(self.thing, made)
 
     def without_kernels(self) -> contextlib.AbstractContextManager[Any]:
-        """Block in which a card computes without kernels: they load LLVM, which takes 50 MB.
+        """Block that runs a card without kernels: they load LLVM, which takes 50 MB.
 
         Any mode of torch switches them off.
         """

@@ -15,7 +15,7 @@ from slopes.domains import shown
 FLOOR = 1e-16
 #: values that replace a Hessian that is not positive
 POLICIES = {"filled": 1.0, "floored": FLOOR, "exact": None, "constant": None}
-FARTHEST = 700.0  #: scores of which the exponential is finite
+FARTHEST = 700.0  #: the exponential of a larger score may be infinite
 
 
 class Objective:

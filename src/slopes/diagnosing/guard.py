@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from slopes.diagnosing.norms import compute_norms, read_numbers
+from slopes.diagnosing.norms import are_finite, gradients_of
 from slopes.diagnosing.origin import NonFiniteError, Origin
 from slopes.diagnosing.repeating import Passed, device_of, find_origin, tensors_in
-from slopes.diagnosing.tracing import Trace, measure
+from slopes.diagnosing.tracing import Trace
 from slopes.models.recording import in_backward, remove
 
 
@@ -100,7 +99,7 @@ class Guard:
         if has_closure or getattr(optimizer, "found_inf", None) is not None:  # a scaler skips such a step
             return
         weights = [p for group in optimizer.param_groups for p in group["params"]]
-        if _are_finite([gradient for p in weights if (gradient := p.grad) is not None]):
+        if are_finite(gradients_of(weights)):
             self._forwards = []
         elif set(map(id, weights)) & set(map(id, self.model.parameters())):
             raise NonFiniteError(_PENDING)
@@ -109,8 +108,7 @@ class Guard:
 
     def _forget(self) -> None:
         """Let go of earlier calls whose gradients are there and finite, as in a batch that is taken in parts."""
-        gradients = [gradient for p in self.model.parameters() if (gradient := p.grad) is not None]
-        if all(each.pulls for each in self._forwards) and _are_finite(gradients):
+        if all(each.pulls for each in self._forwards) and are_finite(gradients_of(self.model.parameters())):
             self._forwards = []
         del self._forwards[:-_MOST]
 
@@ -158,17 +156,6 @@ class Guard:
 def _keep_gradient(y: Tensor, pulls: dict[int, Tensor], place: int) -> None:
     """Keep the gradient of an output; the hook must not hold the output itself, which would never be freed."""
     y.register_hook(lambda pull: pulls.__setitem__(place, pull))  # type: ignore[no-untyped-call]
-
-
-@torch.no_grad()
-def _are_finite(tensors: Sequence[Any]) -> bool:
-    try:
-        size = float(torch.stack(torch._foreach_norm(tensors)).sum()) if tensors else 0.0  # type: ignore[arg-type]
-    except (NotImplementedError, RuntimeError):  # of several types or devices, or sparse
-        size = sum(read_numbers(compute_norms(tensors)))
-    if math.isfinite(size):
-        return True
-    return all(measure(each).is_finite for each in tensors)  # as the square of a finite number may be inf
 
 
 def _version(arguments: Any, named: Any) -> int:

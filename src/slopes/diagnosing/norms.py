@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
+
+from slopes.diagnosing.tracing import measure
 
 
 @torch.no_grad()
@@ -19,3 +22,20 @@ def compute_norms(tensors: Sequence[Tensor]) -> list[Tensor]:
 def read_numbers(scalars: Sequence[Tensor]) -> list[float]:
     are_alike = len({(x.device, x.dtype) for x in scalars}) == 1
     return torch.stack(list(scalars)).tolist() if are_alike else list(map(float, scalars))
+
+
+@torch.no_grad()
+def are_finite(tensors: Sequence[Tensor]) -> bool:
+    """Whether all numbers are finite; if they are, one number is read."""
+    try:
+        size = float(torch.stack(torch._foreach_norm(tensors)).sum()) if tensors else 0.0  # type: ignore[arg-type]
+    except (NotImplementedError, RuntimeError):  # of several types or devices, or sparse
+        size = math.inf
+    return math.isfinite(size) or all(
+        measure(each).is_finite for each in tensors
+    )  # a finite number's square may be inf
+
+
+def gradients_of(weights: Iterable[Tensor]) -> list[Tensor]:
+    """The gradients that are there."""
+    return [gradient for weight in weights if (gradient := weight.grad) is not None]

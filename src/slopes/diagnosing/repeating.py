@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from slopes.diagnosing.norms import are_finite
 from slopes.diagnosing.origin import Origin
-from slopes.diagnosing.tracing import Trace, measure
+from slopes.diagnosing.tracing import Trace
 
 _LOAD = "load weights from before, and look at the step that wrote these: its gradients, its learning rate"
 _CLEAN = "clean the data: fill such entries (torch.nan_to_num), or leave them out by a mask"
@@ -59,7 +60,7 @@ def _ends(model: nn.Module, trace: Trace | None, forward: Callable[[Trace | None
         return step() if trace is None else trace.run(step)
 
     passed = run(lambda: forward(trace))
-    if not _are_finite(passed.results):
+    if not are_finite(passed.results):
         return list(passed.results)
     weights = [p for p in model.parameters() if p.requires_grad]
     ends = [(y, pull) for y, pull in zip(*passed, strict=True) if y.requires_grad]
@@ -76,11 +77,7 @@ def _ends(model: nn.Module, trace: Trace | None, forward: Callable[[Trace | None
 
 def _is_broken_in_float32(model: nn.Module, forward: Callable[[Trace | None], Passed]) -> bool:
     with torch.autocast(device_of(model), enabled=False):
-        return not _are_finite(_ends(model, None, forward))
-
-
-def _are_finite(tensors: Sequence[Tensor]) -> bool:
-    return all(measure(each).is_finite for each in tensors)
+        return not are_finite(_ends(model, None, forward))
 
 
 def _has_half(origin: Origin) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from slopes.diagnosing.causes import Cause, Event, explain
 from slopes.diagnosing.origin import Origin, Range
@@ -123,12 +124,12 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return result
         writes = function._schema.is_mutable
         read = arguments[1:] if name in _OVERWRITING else arguments
-        tensors = [x for x in _leaves((read, named)) if isinstance(x, Tensor)]
+        tensors = [x for x in tree_leaves((read, named)) if isinstance(x, Tensor)]
         copies = {id(x): x.clone() if writes else x for x in tensors}
         inputs = [_Input(copies[id(x)], measure(x), _place(x)) for x in tensors]
         call = self._call_of(name, tuple(each.range for each in inputs))
         result = function(*arguments, **named)
-        for output in _leaves((result,)):
+        for output in tree_leaves(result):
             if isinstance(output, Tensor):
                 self._follow(call, function, (arguments, named), copies, inputs, output)
         return result
@@ -194,7 +195,7 @@ def _event(
         forward=call.operation,
         is_backward=torch._C._current_autograd_node() is not None,
         entry=_entry(function, given, copies, output, index),
-        written=any(isinstance(x, float) and not math.isfinite(x) for x in _leaves(given)),
+        written=any(isinstance(x, float) and not math.isfinite(x) for x in tree_leaves(given)),
         inputs=tuple(each.range for each in inputs),
         output=measure(output),
         exact=_exact(function, given, copies, output, index),
@@ -226,7 +227,7 @@ def _exact(function: Any, given: Any, copies: Mapping[int, Tensor], output: Tens
         return torch.float64 if isinstance(x, torch.dtype) and x.is_floating_point else x
 
     try:
-        results = _leaves((function(*substitute(given[0], wide), **substitute(given[1], wide)),))
+        results = tree_leaves(function(*tree_map(wide, given[0]), **tree_map(wide, given[1])))
     except (RuntimeError, TypeError):  # no such kernel, or no memory
         return math.nan
     for result in results:
@@ -284,22 +285,3 @@ def measure(x: Tensor) -> Range:
     nans = int(values.isnan().sum())
     zeros = finite.numel() - int(torch.count_nonzero(finite))
     return Range(kind, shape, float(least), float(most), zeros, nans, values.numel() - finite.numel() - nans)
-
-
-def _leaves(things: Any) -> Iterator[Any]:
-    """Yield all within tuples, lists, dicts and objects with attributes."""
-    for thing in things.values() if isinstance(things, Mapping) else things:
-        if isinstance(thing, (tuple, list, Mapping)):
-            yield from _leaves(thing)
-        else:
-            yield thing
-
-
-def substitute(thing: Any, change: Callable[[Any], Any]) -> Any:
-    """Copy nested tuples, lists and dicts with each leaf changed."""
-    if isinstance(thing, (tuple, list)):
-        parts = [substitute(each, change) for each in thing]
-        return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)
-    if type(thing) is dict:
-        return {key: substitute(each, change) for key, each in thing.items()}
-    return change(thing)

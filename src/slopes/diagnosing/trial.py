@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from slopes.card import Loss
 from slopes.diagnosing.diagnosis import Diagnosis
 from slopes.diagnosing.look import Look
+from slopes.diagnosing.norms import are_finite, gradients_of
 from slopes.diagnosing.origin import Origin
 from slopes.diagnosing.repeating import Passed, find_origin
 from slopes.domains import shown
@@ -46,7 +47,7 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
             state = torch.get_rng_state()
             with look.recording():
                 value = _backward(model, inputs, target, loss)
-            if not (math.isfinite(value) and _has_finite_gradients(model)):
+            if not (math.isfinite(value) and are_finite(gradients_of(model.parameters()))):
                 origin = _origin(model, inputs, target, loss, state)
             if optimizer is None or look.samples < samples or origin is not None:
                 look.weigh()
@@ -61,10 +62,6 @@ def diagnose(model: Any, data: Any, loss: Any, *, optimizer: Any = None, samples
             if not look.begun:
                 look.losses = [value, *_later_losses(model, inputs, target, loss, optimizer, state)]
     return look.diagnosis(samples, origin=origin)
-
-
-def _has_finite_gradients(model: nn.Module) -> bool:
-    return all(bool(torch.isfinite(p.grad).all()) for p in model.parameters() if p.grad is not None)
 
 
 def _origin(model: nn.Module, inputs: Any, target: Any, loss: Any, state: Tensor) -> Origin | None:

@@ -21,13 +21,8 @@ from slopes.domains import Interval, OneOf, plain, shown
 from slopes.kinds.examples import Arguments, Examples
 from slopes.kinds.spaces import SPACES, Space, refuse
 
-LEARNED = (
-    "second",
-    "positive",
-    "negative",
-    "rejected",
-    "variance",
-)  #: arguments besides the first that come out of a model
+#: arguments besides the first that come out of a model
+LEARNED = ("second", "positive", "negative", "rejected", "variance")
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
 FindKernel = Callable[..., Any]

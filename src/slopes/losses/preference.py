@@ -8,6 +8,7 @@ from slopes import ops
 from slopes.card import loss
 from slopes.domains import Positive, Real, UnitInterval
 from slopes.facts import Paper
+from slopes.losses.regression import _rounding_of_residual
 from slopes.ops import clip, decay, exp, log, maximum, minimum, sigmoid, softplus, stop_gradient, where
 
 RAFAILOV = Paper(
@@ -33,9 +34,8 @@ FAR = 1e4  #: from here on exponentials are 0 or infinite, and rounding errors d
 def _difference(x, y):
     """(x − y, its rounding error, 0 where it is infinite)."""
     difference = x - y
-    part = difference - x
     is_finite = (difference < inf) & (difference > -inf)
-    return difference, stop_gradient(where(is_finite, (x - (difference - part)) - (y + part), 0.0))
+    return difference, stop_gradient(where(is_finite, _rounding_of_residual(x, y), 0.0))
 
 
 def _times(x, low, factor):
@@ -113,8 +113,8 @@ def _off(chosen, rejected, reference_chosen, reference_rejected, beta):
 def simpo(chosen, rejected, *, beta: Positive = 2.0, gamma: Real = 0.5):
     """SimPO: the surprise, −log of a sigmoid, at beta times the lead of the preferred answer, less a margin gamma.
 
-    Arguments are mean log-likelihoods of the tokens of an answer; there is no reference. The defaults are those of the
-    authors' code, which states gamma over beta, 0.25.
+    Arguments are mean log-likelihoods of the tokens of an answer; there is no reference. The defaults come from the
+    authors' code, which gives gamma over beta, 0.25.
     """
     return _surprise(*_beyond(chosen, rejected, beta, gamma))
 

@@ -78,7 +78,7 @@ class Tangent(textbook.Algebra):
         self.value, self.slope = value, slope
 
     def of(self, x: Any) -> Tangent:
-        return x if isinstance(x, Tangent) else Tangent(x)
+        return tangent(x)
 
     @property
     def ndim(self) -> int:
@@ -136,6 +136,11 @@ class Tangent(textbook.Algebra):
     __gt__, __ge__ = _comparing(operator.gt), _comparing(operator.ge)
 
 
+def tangent(x: Any) -> Tangent:
+    """Return x, or a constant."""
+    return x if isinstance(x, Tangent) else Tangent(x)
+
+
 def value_of(x: Any) -> Any:
     return x.value if isinstance(x, Tangent) else x
 
@@ -161,8 +166,7 @@ def _chained(name: str, rise: Callable[[ModuleType, Any, Any], Any]) -> Callable
     """A primitive of one argument; `rise` gives its derivative from (reading, argument, result)."""
 
     def apply(x: Array) -> Tangent:
-        if not isinstance(x, Tangent):
-            x = Tangent(x)
+        x = tangent(x)
         r = _reading(x.value)
         y = getattr(r, name)(x.value)
         return Tangent(y, None if x.slope is None else x.slope * rise(r, x.value, y))
@@ -219,12 +223,12 @@ def where(condition: Array, a: Array, b: Array) -> Tangent:
 
 
 def minimum(a: Array, b: Array) -> Tangent:
-    a, b = (x if isinstance(x, Tangent) else Tangent(x) for x in (a, b))
+    a, b = tangent(a), tangent(b)
     return where(a <= b, a, b)
 
 
 def maximum(a: Array, b: Array) -> Tangent:
-    a, b = (x if isinstance(x, Tangent) else Tangent(x) for x in (a, b))
+    a, b = tangent(a), tangent(b)
     return where(a >= b, a, b)
 
 
@@ -286,13 +290,12 @@ def xlog1py(x: Array, y: Array) -> Tangent:
 
 
 def ratio(x: Array, y: Array) -> Tangent:
-    x, y = (a if isinstance(a, Tangent) else Tangent(a) for a in (x, y))
+    x, y = tangent(x), tangent(y)
     return where(x == 0, 0.0, x / where(x == 0, 1.0, y))
 
 
 def fma(x: Array, a: Array, c: Array) -> Tangent:
-    x = x if isinstance(x, Tangent) else Tangent(x)
-    result: Tangent = x * a + c
+    result: Tangent = tangent(x) * a + c
     return result
 
 
@@ -344,7 +347,7 @@ def softmax_logit(x: Array) -> Tangent:
 
 
 def sum_others(values: Array, x: Array) -> Tangent:
-    values = values if isinstance(values, Tangent) else Tangent(values)
+    values = tangent(values)
     r = _reading(values.value)
     slope = None if values.slope is None else r.sum(values.slope) - values.slope
     return Tangent(r.sum_others(values.value, value_of(x)), slope)
