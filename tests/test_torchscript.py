@@ -18,10 +18,20 @@ pytestmark = [
 ]
 
 
+def calling_a_card(x):
+    return slopes.gelu(x)
+
+
+def calling_another(x):
+    return 2 * slopes.relu(x)
+
+
 @pytest.mark.parametrize(
     ("function", "name"),
     [
         (slopes.gelu, "gelu"),
+        (calling_a_card, "gelu"),
+        (calling_another, "relu"),
         (slopes.elu.with_(alpha=0.5), "elu(alpha=0.5)"),
         (slopes.softmax, "softmax"),
         (slopes.cross_entropy, "cross_entropy"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from types import ModuleType
@@ -16,6 +17,15 @@ from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.hints import did_you_mean
 
 Body = Callable[..., Array]
+
+
+def _signature(card: Card) -> inspect.Signature:
+    """Return a call's signature; raise TypeError for torch.jit.script, which asks a card in a function no more."""
+    frame = sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        if frame.f_globals.get("__name__") == "torch.jit.annotations":
+            raise refused_script(card.name)
+    return description.signature(card)
 
 
 class Card:
@@ -57,7 +67,7 @@ class Card:
     _arguments: tuple[str, ...] = ("x",)
     cache: dict[tuple[Any, ...], Any]
     """Functions of fast paths, by dtype, parameters and the like."""
-    __signature__ = description.Described(description.signature, None)
+    __signature__ = description.Described(_signature, None)
     __name__: str
     __qualname__: str
 
