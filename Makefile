@@ -24,7 +24,7 @@ test:
 
 tests: $(VENV)/.dev
 	$(BIN)/python $(PYTEST)
-	NUMBA_DISABLE_JIT=1 $(BIN)/python $(PYTEST) $(WITHOUT_KERNELS)
+	NUMBA_DISABLE_JIT=1 $(BIN)/python $(PYTEST) --numprocesses=2 $(WITHOUT_KERNELS)
 
 # The tests that take long and are marked `exhaustive`: most of what is tried with each card, kills of a study, the lesson.
 test-exhaustive: $(VENV)/.dev

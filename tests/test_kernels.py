@@ -1,5 +1,6 @@
 """Kernels compute what the cards do, as accurately as they promise, in every process and thread."""
 
+import itertools
 import os
 import pathlib
 import platform
@@ -149,12 +150,17 @@ def test_elementary_functions_are_within_few_ulp(name, allowed, dtype):
 
 
 def test_an_exponential_of_two_numbers_has_more_digits_than_float32():
+    from numba import njit
+
     from slopes.kernels.arithmetic.elementary import decay, low_of_exp
+
+    @njit
+    def both(numbers):
+        return [decay(x, np.float32(1)) for x in numbers], [low_of_exp(x) for x in numbers]
 
     x = -np.abs(every_exponent(SPECIAL))
     x = x[x > -87]
-    high = np.array([decay(number, np.float32(1)) for number in x], np.float32)
-    low = np.array([low_of_exp(number) for number in x], np.float32)
+    high, low = (np.array(part, np.float32) for part in both(x))
     exact = np.exp(x.astype(np.float64))
     assert (np.abs(low) <= np.spacing(high)).all()
     error = np.abs(high.astype(np.float64) + low - exact) / np.spacing(high)
@@ -166,10 +172,12 @@ NAMES = {"sin": lambda x: mp.sin(x), "cos": lambda x: mp.cos(x), "snake": lambda
 NAMES["snake_slope"] = lambda x: 1 + mp.sin(2 * x)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_functions_with_a_period_are_right_however_far_out(name, dtype):
+@pytest.mark.parametrize(
+    "case", mark_exhaustive(itertools.product(NAMES, ["float32", "float64"]), every=3), ids="-".join
+)
+def test_functions_with_a_period_are_right_however_far_out(case):
     """Near 0, where a loop takes several at once, as far as possible from it, and in blocks that have both."""
+    name, dtype = case
     form = {"snake": lambda x: ops.snake(x, 1.0), "snake_slope": lambda x: ops.snake_slope(x, 1.0)}.get(name)
     program = record(lambda x: {"value": (form or getattr(ops, name))(x)}, ["x"], dtype)
     kernel, rng = kernels.load(print_kernel(program, name)), np.random.default_rng(0)
@@ -337,7 +345,7 @@ def test_the_polynomials_are_those_of_the_script():
 # ---------------------------------------------------------------------------------------------- rows
 
 
-@pytest.mark.parametrize("case", mark_exhaustive(CASES, every=10), ids=[f"{c.name}-{labels}" for c, labels in CASES])
+@pytest.mark.parametrize("case", mark_exhaustive(CASES, every=20), ids=[f"{c.name}-{labels}" for c, labels in CASES])
 def test_kernels_of_rows_agree_with_numpy(case):
     """To a few eps of the terms, which are about as large as the arguments."""
     chosen, labels = case
@@ -889,15 +897,12 @@ def test_the_command_line_compiles_before_kernels_are_needed(tmp_path, monkeypat
         assert outcome.exit_code == 0, outcome.output
         return outcome.output.splitlines()
 
-    assert run("relu", "elu(alpha=0.25)", "softmax", "cosine", "mse", "glu", "giou") == [
-        "relu: 8 kernels",
+    assert run("elu(alpha=0.25)", "softmax", "glu", "giou") == [
         "elu(alpha=0.25): 8 kernels",
         "softmax: 6 kernels",
-        "cosine: 4 kernels",
-        "mse: 8 kernels",
         "glu: 4 kernels",
         "giou: computed without kernels",
-        f"38 kernels in {kernels.folder()}",
+        f"18 kernels in {kernels.folder()}",
     ]
     monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
     monkeypatch.setattr(compiling, "_kernels", {})

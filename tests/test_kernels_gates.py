@@ -54,7 +54,7 @@ def assert_close(result, exact, x):
     np.testing.assert_allclose(result, exact, rtol=4 * eps, atol=8 * eps * np.abs(exact).max() / 100)
 
 
-@pytest.mark.parametrize("chosen", GATES, ids=[card.name for card in GATES])
+@pytest.mark.parametrize("chosen", mark_exhaustive(GATES, every=2), ids=[card.name for card in GATES])
 @pytest.mark.parametrize("case", mark_exhaustive(SHAPES, every=4), ids=str)
 @pytest.mark.parametrize("half", ["first", "last"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

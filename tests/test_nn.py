@@ -24,11 +24,6 @@ from helpers import mark_exhaustive, whole_graph  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
 from slopes.nn.cards import has_classes  # noqa: E402
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from torch.testing._internal.common_methods_invocations import op_db
-    from torch.testing._internal.common_modules import module_db
-
 pytestmark = pytest.mark.filterwarnings("ignore")  # the samples call what is deprecated on purpose
 
 OURS = sorted(nn.REPLACED)
@@ -55,9 +50,19 @@ FUNCTIONS = {
 # ------------------------------------------------------------------------------------ PyTorch's samples
 
 
+@functools.cache
+def sample_makers():
+    """PyTorch's (makers of samples of functions, of modules), which take seconds to import."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch.testing._internal.common_methods_invocations import op_db
+        from torch.testing._internal.common_modules import module_db
+    return op_db, module_db
+
+
 def module_samples(name, dtype):
     """(constructor's arguments, forward's arguments, reference or None) from module_db."""
-    for info in module_db:
+    for info in sample_makers()[1]:
         if info.module_cls is getattr(torch.nn, name):
             for sample in info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=True):
                 made, given = sample.constructor_input, sample.forward_input
@@ -74,7 +79,7 @@ def function_samples(name, dtype):
     made = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
     names = ["input", *made] if not inspect.isfunction(wanted) else list(inspect.signature(wanted).parameters)
     count = len(inspect.signature(cls.forward).parameters) - 1
-    for op in op_db:
+    for op in sample_makers()[0]:
         if op.name not in (function, f"nn.functional.{function}") or op.variant_test_name == "complex":
             continue
         found = list(op.sample_inputs("cpu", dtype, requires_grad=True))
@@ -134,7 +139,7 @@ def close(came, wanted, what, rtol, atol):
 
 
 def twice_differentiable(name):
-    return not any(i.module_cls is getattr(torch.nn, name) and not i.supports_gradgrad for i in module_db)
+    return not any(i.module_cls is getattr(torch.nn, name) and not i.supports_gradgrad for i in sample_makers()[1])
 
 
 @pytest.mark.parametrize("name", mark_exhaustive(OURS, every=4))
@@ -199,7 +204,7 @@ def in_type(dtype, arguments):
 
 @pytest.mark.parametrize("name", OURS)
 def test_what_pytorch_refuses_is_refused_alike(name):
-    for info in module_db:
+    for info in sample_makers()[1]:
         if info.module_cls is getattr(torch.nn, name) and info.module_error_inputs_func is not None:
             for sample in info.module_error_inputs_func(
                 info, device="cpu", dtype=torch.float64, requires_grad=False, training=True

@@ -170,16 +170,22 @@ def test_a_sum_has_its_special_term_in_a_block_alone():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_exponential_of_a_difference_is_within_1_ulp(dtype):
+    from numba import njit
+
     from slopes.kernels.arithmetic.rows import exp_of_difference
+
+    @njit
+    def exponentials(numbers):
+        return [exp_of_difference(x) for x in numbers]
 
     x = -np.abs(np.random.default_rng(0).standard_normal(20000) * np.logspace(-8, 3.2, 20000)).astype(dtype)
     x = np.concatenate([x, np.array([0.0, -0.0, -np.inf, -87.4, -103.9, -104.5, -745.1, -746.5], dtype)])
-    result = np.array([exp_of_difference(number) for number in x])
+    result = np.array(exponentials(x))
     assert (result == result.astype(dtype)).all()
     exact = np.exp(x.astype(np.longdouble))
     unit = np.spacing(np.maximum(exact.astype(dtype), np.finfo(dtype).tiny))
     assert (np.abs(result - exact) / unit).max() <= 1.0
-    assert np.isnan(exp_of_difference(x.dtype.type(np.nan)))
+    assert np.isnan(exponentials(np.array([np.nan], dtype)))
 
 
 # ------------------------------------------------------------------------------------------- tensors
@@ -200,7 +206,7 @@ def test_losses_under_autocast_come_to_kernels(dtype, used):
     torch.testing.assert_close(gradient.double(), wide.grad, rtol=8e-3 if dtype is torch.bfloat16 else 1e-5, atol=1e-9)
 
 
-@pytest.mark.parametrize("case", mark_exhaustive(itertools.product(LOSSES, OPTIONS), every=4), ids="-".join)
+@pytest.mark.parametrize("case", mark_exhaustive(itertools.product(LOSSES, OPTIONS), every=7), ids="-".join)
 def test_losses_of_tensors_agree_with_the_plain_way(case, used):
     name, option = case
     options, loss = OPTIONS[option], CARDS[name]

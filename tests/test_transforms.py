@@ -99,7 +99,7 @@ def test_hessian_by_every_composition(card, example):
 
 
 @whole_graph
-@pytest.mark.sampled(0, every=12)
+@pytest.mark.sampled(0, every=18)
 def test_compile(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
@@ -181,7 +181,7 @@ def test_inductor_agrees(one, example):
 
 
 @whole_graph
-@pytest.mark.sampled(7, every=12)
+@pytest.mark.sampled(7, every=18)
 def test_compiled_transforms(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
@@ -247,7 +247,7 @@ def test_compile_with_dynamic_numbers(name, parameter, values, example):
 
 
 @pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node")  # by make_fx
-@pytest.mark.sampled(11, every=12)
+@pytest.mark.sampled(11, every=18)
 def test_traces(card, example):
     """linearize, make_fx and functionalize, in which nothing can be looked at."""
     from torch.fx.experimental.proxy_tensor import make_fx
@@ -316,6 +316,7 @@ def test_forward_mode_at_kinks_and_in_tails():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.sampled(every=3)
 def test_only_the_input_is_saved(activation, dtype):
     from slopes import kernels
     from slopes.fast.entries import KEPT

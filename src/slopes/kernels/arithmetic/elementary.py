@@ -36,7 +36,9 @@ from slopes.kernels.arithmetic.machine import (
 
 #: No `contract`: error-free sums need each rounding; `fma` stands where fusing helps.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}  # nothing calls C wrappers
-inlined = njit(forceinline=True, **OPTIONS)
+#: of functions that kernels alone call
+INNER = OPTIONS | {"no_cpython_wrapper": True}
+inlined = njit(forceinline=True, **INNER)
 
 ZERO, HALF, ONE, TWO = number(0.0), number(0.5), number(1.0), number(2.0)
 QUARTER, THREE_HALVES = number(0.25), number(1.5)
