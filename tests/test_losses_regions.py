@@ -1,6 +1,7 @@
 """Losses of regions, boxes and batches of vectors: what other libraries gave, and what masks and nothing do."""
 
 import functools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -164,6 +165,41 @@ def test_generalized_dice_by_hand():
     assert overlap.generalized_dice(claimed, labels, **given) == pytest.approx((9 + 1) / (9 * 2 + 5 + 9))
     with pytest.raises(ValueError, match="generalized_dice: joins the classes as it is, over a sample or the batch"):
         overlap.generalized_dice(certain, labels, over="all", **given)
+
+
+@pytest.mark.parametrize("function", [overlap.jaccard, overlap.lovasz_softmax])
+def test_slopes_of_regions_keep_their_digits_where_classes_nearly_cancel(function):
+    """Near 0 all classes have nearly the same probability, and a slope may be a difference of two."""
+    torch, rng = pytest.importorskip("torch"), np.random.default_rng(4)
+    logits = (rng.standard_normal((200, 6, 3)) * 10 ** rng.uniform(-3, -1, (200, 1, 1))).astype("float32")
+    labels = rng.integers(0, 3, (200, 6))
+    slope = functools.partial(function.slope, reduction="none")
+    wide = logits.astype("float64")
+    exact, change = slope(wide, labels), 0.0
+    for place in np.ndindex(6, 3):
+        moved = wide.copy()
+        moved[:, *place] *= 1 + 2.0**-20
+        change = change + np.abs(slope(moved, labels) - exact) * 2.0**20
+    errors = np.abs(slope(torch.from_numpy(logits), torch.from_numpy(labels)).numpy() - exact)
+    assert (errors / np.spacing(np.abs(exact).astype("float32"))).max() > 2
+    assert (errors <= 4 * np.spacing(np.abs(exact).astype("float32")) * (1 + change / np.abs(exact))).all()
+
+
+@pytest.mark.parametrize("power", [1, 3])
+def test_slopes_of_an_overlap_are_rounded_once(power):
+    rng, ulps = np.random.default_rng(0), []
+    for alpha, beta in ((1.0, 1.0), (0.3, 0.7), (42.0, 0.1)):
+        parts = rng.uniform(0, 1, (3, 200)) * 10 ** rng.uniform(-9, 3, (3, 1))
+        slopes_of = slopes.ops.overlap_slopes(*parts, alpha, beta, float(power))
+        for over, missed, right, *came in zip(*parts, *slopes_of, strict=True):
+            over, missed, right = map(Fraction, (over, missed, right))
+            wrong = Fraction(alpha) * over + Fraction(beta) * missed
+            whole = wrong + right
+            steep = power * (wrong / whole) ** (power - 1)
+            for slope, part in zip(came, (Fraction(alpha) * right, wrong + Fraction(beta) * right), strict=True):
+                exact = steep * part / whole**2
+                ulps.append(abs(Fraction(slope) - exact) / Fraction(np.spacing(float(exact))))
+    assert max(ulps) <= (0.51 if power == 1 else 2)  # a power has an error of its own
 
 
 @pytest.mark.parametrize("function", [overlap.generalized_dice, overlap.lovasz_softmax])

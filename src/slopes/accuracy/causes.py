@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-SLOPE, SECOND = "slope", "second derivative"
+SECOND = "second derivative"
 #: the functions and results of each cause
 CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
-    "nothing cancels much, but roundings of probabilities, of sums over pixels and of quotients add up to 2.5 eps, and "
-    "the result is near the upper end of its binade, where an eps is nearly two units.": (
-        ("jaccard", SLOPE),
-        ("focal_tversky", SLOPE),
-    ),
-    "the slope is a difference of the probabilities of two classes, with steps of −1 and 1; for logits near 0.005 they "
-    "differ by a two hundredth. The error is below a tenth of an eps of the terms.": (("lovasz_softmax", SLOPE),),
     "a gate of exactly 0 is a kink of the slope: differences give the mean of both sides, autograd the left side.": (
         ("reglu", SECOND),
     ),

@@ -171,7 +171,7 @@ def _pull_back(logits: Array, cotangent: Array, several: bool) -> Array:
     """Gradient by logits, from one by `_probabilities`."""
     if several:
         return ops.sigmoid(logits, times=cotangent * ops.sigmoid(-logits))
-    return ops.softmax_pulled(logits, cotangent)
+    return ops.softmax_pulled_closely(logits, cotangent)
 
 
 def _log_odds(x: Array, several: bool, from_probabilities: bool) -> Array:

@@ -95,7 +95,7 @@ def _(prediction, target, weight, *, smooth, squared):
 
 
 @loss(
-    "overlap", ulps=5.0,
+    "overlap",
     definition=lambda p, t, w: 1 - expected(p * t, w) / expected(p + t - p * t, w),
     same_as={
         "monai": (
@@ -151,24 +151,29 @@ def tversky(prediction, target, weight, *, alpha: NonNegative = 0.5, beta: NonNe
     Alpha weighs false positives, beta false negatives, as in the paper (Keras 3.15 swaps them). Weights of ½ give
     `dice`, of 1 `jaccard`.
     """
-    wrong, right = _tversky(prediction, target, weight, alpha, beta)
+    over, missed, right = _tversky(prediction, target, weight)
+    wrong = alpha * over + beta * missed
     return ops.safe_divide(wrong, right + wrong)
 
 
-def _tversky(p, t, w, alpha, beta):
-    return expected(alpha * p * (1 - t) + beta * t * (1 - p), w), expected(p * t, w)
+def _tversky(p, t, w):
+    """Expected false positives, false negatives and true positives."""
+    return expected(p * (1 - t), w), expected(t * (1 - p), w), expected(p * t, w)
 
 
 @tversky.derivative
 def _(prediction, target, weight, *, alpha, beta):
-    wrong, right = (part[..., None] for part in _tversky(prediction, target, weight, alpha, beta))
-    whole = wrong + right
-    rise = (1 - target) * ops.safe_divide(alpha * right, whole) - target * ops.safe_divide(beta * right + wrong, whole)
-    return ops.safe_divide(weight * rise, whole)  # 0 stays 0 where 1 / whole overflows
+    return _tversky_slope(prediction, target, weight, alpha, beta)
+
+
+def _tversky_slope(p, t, w, alpha, beta, power=1.0):
+    over, missed, right = _tversky(p, t, w)
+    outside, inside = ops.overlap_slopes(over, missed, right, alpha, beta, power)
+    return w * ((1 - t) * outside[..., None] - t * inside[..., None])
 
 
 @loss(
-    "overlap", ulps=5.0,
+    "overlap",
     definition=lambda p, t, w, gamma, alpha, beta: _index(p, t, w, alpha, beta) ** gamma,
     papers=(Paper(
         "Abraham and Khan", 2018,
@@ -193,13 +198,11 @@ def focal_tversky(
 
 @focal_tversky.derivative
 def _(prediction, target, weight, *, gamma, alpha, beta):
-    index = tversky.body(prediction, target, weight, alpha=alpha, beta=beta)[..., None]
-    steep = where(index == 0, 0.0, gamma * nonzero(index) ** (gamma - 1))
-    return steep * tversky.slope_body(prediction, target, weight, alpha=alpha, beta=beta)
+    return _tversky_slope(prediction, target, weight, alpha, beta, gamma)
 
 
 @loss(
-    "joint overlap", ulps=6.0,
+    "joint overlap",
     papers=(SUDRE,),
     definition=lambda p, t, w, **_: (
         1 - 2 * expected(expected(p * t, w), ratio(1, expected(t, w) ** 2))
@@ -235,7 +238,6 @@ def _(prediction, target, weight, cotangent, *, weighting):
 
 @loss(
     "ranked overlap", papers=(BERMAN,),
-    ulps=24.0,  # steps of a pixel's classes may nearly cancel in a slope
     definition=lambda p, t, w, _: expected(absolute(p - t), jaccard_steps(absolute(p - t), t, w)),
     same_as={"kornia": BY_SOFTMAX},
 )  # fmt: skip

@@ -281,6 +281,8 @@ snake, snake_slope = partial(textbook.snake, _this), partial(textbook.snake_slop
 root_of_square, expm1_less = partial(textbook.root_of_square, _this), partial(textbook.expm1_less, _this)
 softmax_complement, log_softmax = partial(textbook.softmax_complement, _this), partial(textbook.log_softmax, _this)
 sum_others, expected_log = partial(textbook.sum_others, _this), partial(textbook.expected_log, _this)
+softmax_pulled_closely = partial(textbook.softmax_pulled_closely, _this)
+overlap_slopes = partial(textbook.overlap_slopes, _this)
 
 
 def absolute(x: Array) -> Array:

@@ -44,6 +44,8 @@ snake, snake_slope = partial(tails.snake, _this), partial(tails.snake_slope, _th
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 softmax_logit = partial(tails.softmax_logit, _this)
+softmax_pulled_closely = partial(tails.softmax_pulled_closely, _this)
+overlap_slopes = partial(tails.overlap_slopes, _this)
 
 
 top, above_simplex_threshold = partial(tails.top, _this), partial(tails.above_simplex_threshold, _this)

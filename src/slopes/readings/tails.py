@@ -406,6 +406,59 @@ def softmax_complement(r: ModuleType, x: Array) -> Array:
     return r.where(top, others, 1 + others - powers) / (1 + others)
 
 
+def softmax_pulled_closely(r: ModuleType, x: Array, cotangent: Array) -> Array:
+    """p·(c − Σ p·c), where p is (whole + rest) / total: near the largest entry `whole` is 1 and `rest` small.
+
+    Terms without `rest` cancel exactly, as the first digits of the cotangent have room for their sum.
+    """
+    _, shifted = r.shift_by_top(x)
+    near = shifted > -1
+    whole = r.widen(near, like=shifted)
+    rest = r.where(near, r.expm1(r.maximum(shifted, -1.0)), r.exp(shifted))
+    wholes, rests = r.sum(whole), r.sum(rest)
+    room = r.stop_gradient(r.sum(r.absolute(cotangent)) * r.SPLIT[x.dtype])
+    first = (cotangent + room) - room
+    last = cotangent - first
+    exact = first * wholes - r.sum(whole * first)
+    gap = exact + ((last * wholes - r.sum(whole * last)) + (cotangent * rests - r.sum(rest * cotangent)))
+    size, total = whole + rest, wholes + rests
+    square = total * total + 2 * total * (rests - (total - wholes))
+    return (gap * size + gap * (rest - (size - whole))) / square
+
+
+def overlap_slopes(
+    r: ModuleType, over: Array, missed: Array, right: Array, alpha: Array, beta: Array, power: Array
+) -> tuple[Array, Array]:
+    """In sums (high, low), which take no time: a region has few of them."""
+
+    def times(x: Array, low: Array, a: Array) -> tuple[Array, Array]:
+        if type(a) is float and a == 1.0:
+            return x, low
+        high = a * x
+        return high, two_product_low(a, x, high) + a * low
+
+    def add(x: Array, x_low: Array, y: Array, y_low: Array) -> tuple[Array, Array]:
+        high = x + y
+        return high, two_sum_low(x, y, high) + (x_low + y_low)
+
+    wrong = add(*times(over, 0.0, alpha), *times(missed, 0.0, beta))
+    high, low = add(*wrong, right, 0.0)
+    is_empty, total = high == 0, (nonzero(r, high), low)
+    index, index_low = divide(*wrong, *total)
+    is_plain = type(power) is float and power == 1.0
+    steep = 1.0 if is_plain else r.where(index == 0, 0.0, nonzero(r, index) ** (power - 1))
+
+    def slope(part: Array, part_low: Array) -> Array:
+        high, low = times(*divide(*divide(part, part_low, *total), *total), power)
+        if not is_plain:
+            low = low + high * (power - 1) * safe_divide(r, index_low, index, 0.0)
+        low = r.where(low == low, low, 0.0)  # halves of large numbers overflow
+        high = steep * high + steep * low
+        return r.where(is_empty | (high == inf), 0.0, high)
+
+    return slope(*times(right, 0.0, alpha)), slope(*add(*wrong, *times(right, 0.0, beta)))
+
+
 def log_softmax(r: ModuleType, x: Array) -> Array:
     _, shifted, _, others = softmax_parts(r, x)
     return shifted - r.log1p(others)

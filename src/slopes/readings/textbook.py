@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from math import inf
 from types import ModuleType
 from typing import Any, ClassVar, NoReturn, Self
 
@@ -140,6 +141,25 @@ def sum_others(r: ModuleType, values: Array, x: Array) -> Array:
 
 def softmax_complement(r: ModuleType, x: Array) -> Array:
     return 1 - r.softmax(x)
+
+
+def softmax_pulled_closely(r: ModuleType, x: Array, cotangent: Array) -> Array:
+    p = r.softmax(x)
+    return p * (cotangent - r.sum(p * cotangent))
+
+
+def overlap_slopes(
+    r: ModuleType, over: Array, missed: Array, right: Array, alpha: Array, beta: Array, power: Array
+) -> tuple[Array, Array]:
+    wrong = alpha * over + beta * missed
+    total = wrong + right
+    divisor = r.where(total == 0, 1.0, total)
+    index = wrong / divisor
+    steep = power * r.where(index == 0, 1.0, index) ** (power - 1)
+    steep = r.where((total == 0) | ((index == 0) & (power != 1)), 0.0, steep)
+    slopes = (steep * part / divisor / divisor for part in (alpha * right, wrong + beta * right))
+    outside, inside = (r.where(slope == inf, 0.0, slope) for slope in slopes)
+    return outside, inside
 
 
 def log_softmax(r: ModuleType, x: Array) -> Array:

@@ -37,6 +37,7 @@ softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _
 root_of_square = partial(tails.root_of_square, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 sum_others, softmax_logit = partial(tails.sum_others, _this), partial(tails.softmax_logit, _this)
+softmax_pulled_closely = partial(tails.softmax_pulled_closely, _this)
 gauss = partial(tails.gauss, _this)
 
 
@@ -208,6 +209,12 @@ def double_for(x: Array, *parameters: Array) -> Array:
 top = partial(tails.top, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
 cumsum = partial(torch.cumsum, dim=-1)
+
+
+def overlap_slopes(over: Array, missed: Array, right: Array, *parameters: Array) -> tuple[Array, Array]:
+    wide = tails.overlap_slopes(_this, double(over), double(missed), double(right), *parameters)
+    outside, inside = (slope.to(right.dtype) for slope in wide)
+    return torch.where(outside == torch.inf, 0.0, outside), torch.where(inside == torch.inf, 0.0, inside)
 
 
 def entry(x: Array, place: int) -> Array:

@@ -27,7 +27,16 @@ class TraceError(Exception):
     """A body cannot be recorded as a program."""
 
 
-LACKING = ("above_simplex_threshold", "angle", "erf", "inner", "jaccard_steps", "joined", "sum_pairs")
+LACKING = (
+    "above_simplex_threshold",
+    "angle",
+    "erf",
+    "inner",
+    "jaccard_steps",
+    "joined",
+    "softmax_pulled_closely",
+    "sum_pairs",
+)
 
 
 def __getattr__(name: str) -> NoReturn:
@@ -488,6 +497,7 @@ def ratio(x: Array, y: Array) -> Array:
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)
 softmax_logit, top = partial(tails.softmax_logit, _this), partial(tails.top, _this)
+overlap_slopes = partial(tails.overlap_slopes, _this)
 
 
 def sum(x: Array) -> Array:
