@@ -66,9 +66,9 @@ def test_subject_random_states_dtype_and_warnings_are_left_alone():
 
 
 def test_a_seed_decides_all():
-    first, again = (slopes.audit(F.smooth_l1_loss, against=F.mse_loss, seed=4).to_json() for _ in range(2))
-    assert first == again
-    assert first != slopes.audit(F.smooth_l1_loss, against=F.mse_loss, seed=5).to_json()
+    first, again, other = (slopes.audit(F.smooth_l1_loss, against=F.mse_loss, seed=seed) for seed in (4, 4, 5))
+    assert first.skipped == again.skipped  # the reasons tell more than a difference of long texts
+    assert first.to_json() == again.to_json() != other.to_json()
 
 
 # ---------------------------------------------------------------------------------- subjects that misbehave

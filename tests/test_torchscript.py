@@ -41,7 +41,7 @@ def calling_another(x):
         (slopes.nn.LogCoshLoss(), "slopes.nn.LogCoshLoss"),
         (torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Sequential(slopes.nn.ReLU())), "slopes.nn.ReLU"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),  # the text of a function has its address
 )
 def test_script_is_refused_and_alternatives_are_named(function, name):
     with pytest.raises(TypeError) as caught:
