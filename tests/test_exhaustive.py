@@ -20,6 +20,7 @@ from slopes.accuracy import exhaustive, updating  # noqa: E402
 from slopes.accuracy.exhaustive import READINGS, THRESHOLDS, Count, Truth, count_all, read_counts  # noqa: E402
 from slopes.truth.errors import ulps  # noqa: E402
 
+PAGE = "# Accuracy\n\n## Function by function\n\nrows\n"
 ONE, MINUS_EIGHTY, MOST = 0x3F800000, 0xC2A00000, 0x7F7FFF38  #: bits; 200 more than the last is inf
 
 
@@ -91,7 +92,7 @@ def test_the_doubt_exceeds_the_errors_of_the_float64_kernel():
         x = np.random.default_rng(1).normal(size=100).astype(np.float32)
         truth = [Truth(slopes.xielu, result, number[None]) for number in x]
         errors = abs(np.array([each.exact[0] for each in truth]) - exhaustive.exact_results(slopes.xielu, result, x))
-        assert all(errors <= [each.reach[0] * each.units[0] for each in truth])
+        assert all(errors <= [doubt * exhaustive.measure(*each.exact[:, None])[1][0] for each in truth])
 
 
 def test_an_interrupted_count_goes_on(few):
@@ -131,6 +132,37 @@ def test_a_count_of_other_versions_starts_anew(few, monkeypatch):
     assert new.numbers == old.numbers == 2**13
 
 
+def test_a_count_with_other_code_is_stale_and_starts_anew(few, monkeypatch):
+    counts = {count.result: count for count in count_all([slopes.relu], few, ("NumPy",))}
+    assert not any(count.is_stale for count in counts.values())
+    assert "`relu` †" not in updating.put_counts(PAGE, list(counts.values()))
+    monkeypatch.setitem(exhaustive.MODULES, "NumPy", ("readings/numpy.py",))
+    exhaustive.digest_of.cache_clear()
+    try:
+        assert "| `relu` † | slope | NumPy |" in updating.put_counts(PAGE, list(counts.values()))
+        done = []
+        again = count_all([slopes.relu], few, ("NumPy",), progress=lambda *told: done.append(told))
+        assert len(done) == 4
+        assert not any(count.is_stale for count in again)
+    finally:
+        exhaustive.digest_of.cache_clear()
+
+
+def test_the_digest_is_of_the_body_and_of_the_code_of_a_reading():
+    @slopes.activation(same_as=slopes.tanh.same_as)
+    def own(x):
+        """The hyperbolic tangent, with few digits near 0."""
+        return 2 * slopes.ops.sigmoid(2 * x) - 1
+
+    own.derivative(slopes.tanh.slope_body)
+    digests = {exhaustive.digest_of(card, reading) for card in (slopes.tanh, own) for reading in READINGS}
+    assert len(digests) == 2 * len(READINGS)
+
+
+def test_the_last_number_is_reached():
+    assert exhaustive._numbers(2**32 - 2, 2**32).view(np.uint32).tolist() == [2**32 - 2, 2**32 - 1]
+
+
 def test_the_command_writes_the_file_and_the_page(few, tmp_path):
     page = tmp_path / "accuracy.md"
     page.write_text("# Accuracy\n\nMade by `slopes accuracy`; do not edit.\n\n## Function by function\n\nrows\n")
@@ -148,7 +180,7 @@ def test_the_command_writes_the_file_and_the_page(few, tmp_path):
 
 
 def test_the_page_has_whole_counts_alone(few):
-    page = "# Accuracy\n\n## Function by function\n\nrows\n"
+    page = PAGE
     half, of_all = (Count("silu", "value", "NumPy", numbers, versions="1") for numbers in (2**12, 2**13))
     assert updating.put_counts(page, []) == updating.put_counts(page, [half]) == page
     text = updating.put_counts(page, [of_all, dataclasses.replace(half, card="relu")])

@@ -12,8 +12,9 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields, replace
-from functools import lru_cache
-from importlib.metadata import version
+from functools import cache, lru_cache, partial
+from hashlib import sha256
+from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 
 from slopes import __version__, catalogue, kernels
 from slopes.accuracy.workers import use_one_thread
-from slopes.card import Activation, Map
+from slopes.card import Activation, Card, Map
 from slopes.constants import Array
 from slopes.extras import require
 from slopes.hints import did_you_mean
@@ -33,8 +34,8 @@ from slopes.whole import whole
 
 NUMBERS = 2**32
 PART = 2**24  #: numbers of a part, after which the file is written
-CHUNK = 2**17  #: numbers at a time
-SMALL = 2**11  #: numbers of an array or tensor that no kernel takes
+CHUNK = 2**16  #: numbers at a time
+BLOCKS = {"NumPy": 2**13, "torch": 2**12 - 2**8}  #: numbers of an array or tensor that no kernel takes
 READINGS = ("kernel", "torch kernel", "NumPy", "torch", "PyTorch")
 RESULTS = ("value", "slope")
 THRESHOLDS = (0.500001, 1.000001, 2.000001)  #: units in the last place; a tie is right on either side
@@ -42,42 +43,103 @@ CHECKED = 2**10  #: random numbers at which Arb checks the float64 kernel
 MARGIN = 16.0
 DIGITS = 25
 
-#: counts errors above the thresholds, and lists numbers whose error is within reach of one
-SOURCE = f'''\
-"""A kernel that slopes has written: count errors in units in the last place."""
+HOME = Path(kernels.__file__).parents[1]
+#: modules that compute a reading beside the card's kernels
+MODULES = {
+    "all": ("kernels/arithmetic/*.py",),
+    "kernel": (),
+    "torch kernel": ("fast/entries.py", "fast/short.py", "kernels/tensors/activations.py"),
+    "NumPy": ("readings/numpy.py", "readings/tails.py", "readings/textbook.py"),
+    "torch": ("fast/entries.py", "fast/short.py", "readings/torch.py", "readings/tails.py"),
+    "PyTorch": (),
+}
+
+#: functions of both kernels: the scale makes errors units in the last place of float32, and float64's own errors are as
+#: large as the terms, the result and x times its slope, which the result at the next number tells
+HEAD = f'''\
+"""A kernel that slopes has written: errors in units in the last place."""
 
 from math import inf
 
 from numba import njit
-from numpy import float64 as double
-from slopes.kernels.arithmetic.elementary import OPTIONS
+from numpy import float64 as double, uint64
+from slopes.kernels.arithmetic.elementary import OPTIONS, clipped, inlined
+from slopes.kernels.arithmetic.machine import bits_of, power_of_two, where
 
 HALF, ONE, TWO = {", ".join(map(repr, THRESHOLDS))}
 MOST = {float(np.finfo(np.float32).max)!r}
 
 
-@njit(
-    "void(float32[::1], float64[::1], float64[::1], float64[::1], int64[::1], int64[::1], float64[::1])", **OPTIONS
-)
-def kernel(results, exact, units, reach, counts, places, worst):
-    for i in range(results.size):
-        t, r = exact[i], double(results[i])
-        error = abs(r - t) / units[i]
-        if abs(t) > MOST:
-            error = 0.0 if abs(r) >= MOST and (r > 0.0) == (t > 0.0) else inf
-        elif error != error:
-            error = 0.0 if t != t and r != r else inf
-        elif not (abs(error - HALF) > reach[i] and abs(error - ONE) > reach[i] and abs(error - TWO) > reach[i]):
-            places[counts[3]] = i
-            counts[3] += 1
-            continue
-        counts[0] += error > HALF
-        counts[1] += error > ONE
-        counts[2] += error > TWO
-        if error > worst[0]:
-            worst[0] = error
-            worst[1] = i
+@inlined
+def scale_of(t):
+    exponent = double((bits_of(t) >> uint64(52)) & uint64(2047)) - 1046.0
+    return power_of_two(-clipped(exponent, -149.0, 104.0))
+
+
+@inlined
+def terms_of(t, following):
+    return abs(t) + abs(following - t) * 8388608.0
 '''
+#: gives scales and terms
+MEASURE = f"""\
+{HEAD}
+
+@njit("void(float64[::1], float64[::1], float64[::1], float64[::1])", **OPTIONS)
+def kernel(exact, following, scales, terms):
+    for i in range(exact.size):
+        scales[i] = scale_of(exact[i])
+        terms[i] = terms_of(exact[i], following[i])
+"""
+#: Counts errors above the thresholds, and lists numbers whose error is within reach of one. `exact` has one number more
+#: than `results`. A block is read once more if one of its numbers is listed, or is the worst so far.
+COUNT = f"""\
+{HEAD}
+BLOCK = 1024
+
+
+@inlined
+def error_of(result, t, following, doubt):
+    r, scale = double(result), scale_of(t)
+    error = abs(r - t) * scale
+    reach = doubt * terms_of(t, following) * scale
+    is_beyond = abs(t) > MOST
+    is_right = where(is_beyond, (abs(r) >= MOST) & ((r > 0.0) == (t > 0.0)), (t != t) & (r != r))
+    is_special = is_beyond | (error != error)
+    error = where(is_special, where(is_right, 0.0, inf), error)
+    is_far = (abs(error - HALF) > reach) & (abs(error - ONE) > reach) & (abs(error - TWO) > reach)
+    return error, not (is_far | is_special)
+
+
+@njit("void(float32[::1], float64[::1], float64, int64[::1], int64[::1], float64[::1])", **OPTIONS)
+def kernel(results, exact, doubt, counts, places, worst):
+    for start in range(0, results.size, BLOCK):
+        stop = min(start + BLOCK, results.size)
+        half = one = two = near = worse = 0
+        for i in range(start, stop):
+            error, is_near = error_of(results[i], exact[i], exact[i + 1], doubt)
+            half += error > HALF
+            one += error > ONE
+            two += error > TWO
+            near += is_near
+            worse += error > worst[0]
+        if near or worse:
+            half = one = two = 0
+            for i in range(start, stop):
+                error, is_near = error_of(results[i], exact[i], exact[i + 1], doubt)
+                if is_near:
+                    places[counts[3]] = i
+                    counts[3] += 1
+                    continue
+                half += error > HALF
+                one += error > ONE
+                two += error > TWO
+                if error > worst[0]:
+                    worst[0] = error
+                    worst[1] = i
+        counts[0] += half
+        counts[1] += one
+        counts[2] += two
+"""
 
 
 @dataclass
@@ -95,6 +157,13 @@ class Count:
     worst: float = 0.0  #: in units in the last place
     at: str = ""  #: the first number with that error
     versions: str = ""
+    code: str = ""  #: `digest_of` the reading
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the code has changed since the count."""
+        card = catalogue.CARDS.get(self.card)
+        return card is None or self.code != digest_of(card, self.reading)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -133,8 +202,8 @@ def count_all(
 ) -> list[Count]:  # fmt: skip
     """Count the errors of element-wise activations at all float32 numbers, and keep the counts in a file.
 
-    Counts in the file are continued, and started anew where versions have changed. `progress` gets the parts done,
-    their total, and a card's name.
+    Counts in the file are continued, and started anew where versions or code have changed. `progress` gets the
+    parts done, their total, and a card's name.
 
     Raises TypeError for other cards, ValueError for an unknown reading. Needs ``slopes[torch,audit,fast]``.
     """
@@ -143,9 +212,10 @@ def count_all(
     known = {count.key: count for count in read_counts(path)}
     jobs: list[Job] = []
     for card in cards:
-        counts = [Count(card.name, *pair, versions=_versions()) for pair in _pairs(card, readings)]
+        counts = [_start(card, *pair) for pair in _pairs(card, readings)]
         for count in counts:
-            if count.key not in known or known[count.key].versions != count.versions:
+            old = known.get(count.key)
+            if old is None or (old.versions, old.code) != (count.versions, count.code):
                 known[count.key] = count
         for start in range(0, NUMBERS, PART):
             due = tuple(count.key[1:] for count in counts if known[count.key].numbers <= start)
@@ -158,6 +228,10 @@ def count_all(
         if progress is not None:
             progress(done, len(jobs), job[0].name)
     return list(known.values())
+
+
+def _start(card: Activation, result: str, reading: str) -> Count:
+    return Count(card.name, result, reading, versions=_versions(), code=digest_of(card, reading))
 
 
 def elementwise_activations() -> list[Activation]:
@@ -181,7 +255,20 @@ def _pairs(card: Activation, readings: Sequence[str]) -> list[tuple[str, str]]:
 
 def _versions() -> str:
     names = ("numpy", "scipy", "numba", "torch")
-    return ", ".join([f"slopes {__version__}", *(f"{name} {version(name)}" for name in names), platform.machine()])
+    return ", ".join([f"slopes {__version__}", *(f"{name} {_version(name)}" for name in names), platform.machine()])
+
+
+_version = cache(metadata.version)  # reading it takes as long as 100,000 errors
+
+
+@cache
+def digest_of(card: Card, reading: str) -> str:
+    """Digest of the code that computes a reading and the exact results: kernels as printed, and other modules."""
+    sources = [kernels.source(card, result, dtype=dtype) for result in RESULTS for dtype in ("float32", "float64")]
+    peer = card.same_as["torch"].same if reading == "PyTorch" else ""
+    files = [path for name in (*MODULES["all"], *MODULES[reading]) for path in sorted(HOME.glob(name))]
+    texts = [*sources, peer, *(path.read_text(encoding="utf-8") for path in files)]
+    return sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
 Job = tuple[Activation, int, int, tuple[tuple[str, str], ...]]  #: card, first number, the one after, (result, reading)
@@ -198,7 +285,7 @@ def _run(jobs: Sequence[Job], workers: int) -> Iterator[list[Count]]:
 def count_part(job: Job) -> list[Count]:
     """Count the errors at some of the numbers."""
     card, start, stop, due = job
-    parts = {pair: Count(card.name, *pair, versions=_versions()) for pair in due}
+    parts = {pair: _start(card, *pair) for pair in due}
     with np.errstate(all="ignore"):
         for first in range(start, stop, CHUNK):
             x = _numbers(first, min(first + CHUNK, stop))
@@ -211,25 +298,25 @@ def count_part(job: Job) -> list[Count]:
 
 def _numbers(start: int, stop: int) -> Array:
     """Numbers in the order of their bits."""
-    return np.arange(start, stop, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    return (np.arange(stop - start, dtype=np.uint32) + np.uint32(start)).view(np.float32)
 
 
 class Truth:
-    """Exact results at numbers that follow one another, as far as float64 tells them."""
+    """Exact results at numbers that follow one another, and at the next one, as far as float64 tells them."""
 
     def __init__(self, card: Any, result: str, x: Array) -> None:
         self.card, self.result, self.x = card, result, x
-        beyond = np.nextafter(x[-1:], np.float32(np.copysign(np.inf, x[-1])))
-        exact = _by_float64(card, result, np.concatenate([x, beyond]))
-        self.exact = exact[:-1]
-        self.units = units_of(self.exact)
-        self.reach = doubt_of(card, result) * terms_of(self.exact, exact[1:]) / self.units
+        wide = np.empty(x.size + 1)
+        wide[:-1] = x
+        wide[-1] = np.nextafter(x[-1], np.float32(np.copysign(np.inf, x[-1])))
+        self.exact = _by_float64(card, result, wide)
+        self.doubt = doubt_of(card, result)
 
     def count(self, reading: str) -> Count:
         """Count the errors of a reading."""
         results = compute(self.card, self.result, reading, self.x)
         counts, places, worst = np.zeros(4, np.int64), np.empty(self.x.size, np.int64), np.zeros(2)
-        load(SOURCE)(results, self.exact, self.units, self.reach, counts, places, worst)
+        load(COUNT)(results, self.exact, self.doubt, counts, places, worst)
         errors = self._decide(places[: counts[3]], results)
         above = [int(count + np.sum(errors > limit)) for count, limit in zip(counts, THRESHOLDS, strict=False)]
         place = int(worst[1])
@@ -237,9 +324,9 @@ class Truth:
             place = int(places[np.argmax(errors)])
             worst[0] = float(max(errors))
         at = repr(float(self.x[place])) if worst[0] else ""
-        return Count(
-            self.card.name, self.result, reading, self.x.size, above[0], above[1], above[2], int(counts[3]),
-            float(worst[0]), at, _versions(),
+        return replace(
+            _start(self.card, self.result, reading), numbers=self.x.size, above_half=above[0], above_one=above[1],
+            above_two=above[2], by_arb=int(counts[3]), worst=float(worst[0]), at=at,
         )  # fmt: skip
 
     def _decide(self, places: Array, results: Array) -> Array:
@@ -249,34 +336,31 @@ class Truth:
         if not places.size:
             return np.empty(0)
         exact = exact_results(self.card, self.result, self.x[places])
+        scales, _ = measure(self.exact[places], self.exact[places + 1])
         with mpmath.workdps(2 * DIGITS):
             came = [mpmath.mpf(float(result)) for result in results[places]]
-            return abs(np.array(came, dtype=object) - exact) / self.units[places]
+            return abs(np.array(came, dtype=object) - exact) * scales
 
 
-def units_of(exact: Array) -> Array:
-    """Unit in the last place of float32 of each float64."""
-    exponents = ((exact.view(np.int64) >> 52) & 2047) - 23
-    return (np.clip(exponents, 1023 - 149, 1023 + 104) << 52).view(np.float64)
-
-
-def terms_of(exact: Array, following: Array) -> Array:
-    """Size of each result and of x times its slope, by the result at the next number: float64's errors are as large."""
-    return abs(exact) + abs(following - exact) * 2.0**23
+def measure(exact: Array, following: Array) -> tuple[Array, Array]:
+    """Scales and terms of exact results, by these and those at the next number; see `HEAD`."""
+    scales, terms = np.empty((2, exact.size))
+    load(MEASURE)(np.ascontiguousarray(exact), np.ascontiguousarray(following), scales, terms)
+    return scales, terms
 
 
 @lru_cache
 def doubt_of(card: Any, result: str) -> float:
-    """`MARGIN` times the largest error of the float64 kernel that Arb finds, in `terms_of` the exact result."""
+    """`MARGIN` times the largest error of the float64 kernel that Arb finds, in terms."""
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 2**32, CHECKED, dtype=np.uint32)
     sizes = np.exp2(rng.uniform(-20, 7, CHECKED)) * rng.choice([-1, 1], CHECKED)
     x = np.concatenate([bits.view(np.float32), sizes.astype(np.float32)])
     x = x[np.isfinite(x) & (abs(x) < np.finfo(np.float32).max)]
     pairs = np.stack([x, np.nextafter(x, np.copysign(np.float32(np.inf), x))], axis=-1)
-    came = _by_float64(card, result, pairs.ravel()).reshape(-1, 2)
+    came = _by_float64(card, result, pairs.ravel().astype(np.float64)).reshape(-1, 2)
     exact = exact_results(card, result, x)
-    terms = terms_of(came[:, 0], came[:, 1])
+    _, terms = measure(came[:, 0], came[:, 1])
     usual = np.isfinite(terms) & (abs(came[:, 0]) > 1e-300)
     errors = abs(came[usual, 0] - exact[usual]) / terms[usual]
     return MARGIN * max(float(max(errors)), 2.0**-53)
@@ -289,7 +373,7 @@ def exact_results(card: Any, result: str, x: Array) -> Array:
 
 
 def _by_float64(card: Any, result: str, x: Array) -> Array:
-    return np.asarray(kernels.compute(card, result, x.astype(np.float64)))
+    return np.asarray(kernels.compute(card, result, x))
 
 
 def compute(card: Any, result: str, reading: str, x: Array) -> Array:
@@ -301,8 +385,10 @@ def compute(card: Any, result: str, reading: str, x: Array) -> Array:
         return value if result == "value" else np.zeros_like(x) if slope is None else slope
     if reading == "torch kernel":
         return _by_torch(card, result, x)
-    function = {"NumPy": card if result == "value" else card.slope, "torch": lambda x: _by_torch(card, result, x)}
-    return np.concatenate([function[reading](x[start : start + SMALL]) for start in range(0, x.size, SMALL)])
+    block, function = BLOCKS[reading], card if result == "value" else card.slope
+    if reading == "torch":
+        function = partial(_by_torch, card, result)
+    return np.concatenate([function(x[start : start + block]) for start in range(0, x.size, block)])
 
 
 def _by_torch(card: Any, result: str, x: Array) -> Array:

@@ -71,7 +71,8 @@ is left out, and no error is divided by anything. The exact results come from th
 polynomials are from their functions is proved; its roundings are not, so Arb measures the largest error of that kernel
 at random numbers, relative to the result or to the input times the slope, and 16 times as much is taken for its doubt.
 Where the doubt leaves open whether an error is above, Arb decides. "kernel" is a large array, "torch kernel" a large
-tensor, "NumPy" and "torch" are small ones, and "PyTorch" is its own function.
+tensor, "NumPy" and "torch" are small ones, and "PyTorch" is its own function. A mark † says that the code has changed
+since.
 """
 
 
@@ -350,8 +351,8 @@ def counts_lines(counts: Sequence[Count]) -> Iterator[str]:
     names = [card.name for card in exhaustive.elementwise_activations()]
     counted = {count.card for count in whole}
     yield f"Counted: {len(counted.intersection(names))} of the {len(names)} element-wise activations.\n"
-    rows = [_count_cells(count) for count in whole]
-    yield from table_lines(list(COUNT_HEADINGS), [[f"`{name}`", *rest] for name, *rest in rows])
+    rows = [(" †" * count.is_stale, *_count_cells(count)) for count in whole]
+    yield from table_lines(list(COUNT_HEADINGS), [[f"`{name}`{mark}", *rest] for mark, name, *rest in rows])
 
 
 def table_lines(headings: list[str], rows: list[list[str]]) -> Iterator[str]:
