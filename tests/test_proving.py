@@ -411,24 +411,6 @@ def test_cards_of_rows_of_ones_own_are_proved_or_told_why_not():
     assert prove(own_kinked_map)["kinks"].points == (-0.125,)
 
 
-@pytest.mark.parametrize("size", [200, pytest.param(10**6, marks=pytest.mark.exhaustive)])
-@pytest.mark.parametrize("each", [card for card in OF_ROWS if card.family == "loss"], ids=lambda card: card.name)
-def test_random_rows_contradict_no_proved_claim(each, size):
-    """Values and chords of rows by NumPy, within its errors."""
-    rng = np.random.default_rng(size)
-    proved = {verdict.claim: verdict.stated for verdict in prove_once(each).verdicts if verdict.status == "proved"}
-    examples, options = each.kind.examples(each.settings), {"reduction": "none"}
-    for _ in range(size // 40):
-        first, *rest = examples.stress(rng)
-        values = each(first, *rest, **options)
-        assert np.min(values) >= proved.get("minimum", -INF) - 1e-12
-        if proved.get("convex"):
-            other = first[rng.permutation(len(first))]
-            middle = each(first / 2 + other / 2, *rest, **options)
-            chord = values / 2 + each(other, *rest, **options) / 2
-            assert not (middle > chord + 1e-9 * abs(chord) + 1e-9).any()
-
-
 def test_a_body_that_calls_cards_is_proved():
     assert [verdict.status for verdict in prove(caller).verdicts] == ["proved"] * 3
 
@@ -607,30 +589,37 @@ BOUNDARIES = [0.0, *(sign * size for sign in (-1, 1) for size in (5e-324, 2.0**-
 
 
 def draw_floats(rng, size):
-    """Return float64 numbers of every size and sign, as many near 0, and those where formats and formulas change."""
-    anywhere = rng.integers(0, 2**64, size // 2, dtype=np.uint64).view(np.float64)
+    """Return float64 numbers of every size and both signs, as many near 0, and those where formats and formulas change."""
+    anywhere = rng.integers(0, 2**64, size // 4, dtype=np.uint64).view(np.float64)
     anywhere = np.where(np.isfinite(anywhere), anywhere, 0.0)
-    return np.sort(np.concatenate([anywhere, rng.normal(scale=3, size=size - size // 2), BOUNDARIES]))
+    numbers = np.concatenate([anywhere, rng.normal(scale=3, size=size // 2 - size // 4), BOUNDARIES])
+    return np.sort(np.concatenate([numbers, -numbers]))
 
 
-def along(line, rng, size):
-    """Return (x, values, slopes) of a card along a line in float64, at one random point of the box beside it."""
-    x = draw_floats(rng, size)
-    x = x[(x >= max(line.low, -1e300)) & (x <= min(line.high, 1e300))]
+def along(line, rng):
+    """Return a card along a line in float64, at one random point of the box beside it: values and slopes at x."""
     if not line.beside:
-        return x, line.card(x), line.card.slope(x)
+        return lambda x: (line.card(x), line.card.slope(x))
     beside = [float(np.clip(rng.normal(scale=2), low, high)) for low, high in line.beside]
     beside[:1] = [0.0] if line.variable == "residual" else beside[:1]  # the sum is exact
-    arguments = line.arguments(x, tuple(beside), lambda a, b: a + b)
-    arguments = [np.broadcast_to(a, x.shape).copy() for a in arguments]
-    values, slopes_ = line.card.value_and_slope(*arguments, reduction="none")
-    return x, values, slopes_ * (beside[0] if line.variable == "margin" else 1)
+
+    def evaluate(x):
+        arguments = line.arguments(x, tuple(beside), lambda a, b: a + b)
+        arguments = [np.broadcast_to(a, x.shape).copy() for a in arguments]
+        values, slopes_ = line.card.value_and_slope(*arguments, reduction="none")
+        return values, slopes_ * (beside[0] if line.variable == "margin" else 1)
+
+    return evaluate
 
 
 #: whether values and slopes at sorted numbers, each right to some units in the last place, contradict a claim
 CONTRADICTED = {
     "range": lambda stated, x, y, d: (
         (y < stated[0] - 1e-15 * abs(stated[0])) | (y > stated[1] + 1e-15 * abs(stated[1]))
+    ),
+    "zero": lambda stated, x, y, d: (x == 0) & (abs(y - stated) > 1e-15 * abs(stated)),
+    "symmetry": lambda stated, x, y, d: (
+        (x != -x[::-1]) | (abs(y[::-1] - (y if stated == "even" else -y)) > 1e-15 * abs(y) + 5e-324)
     ),
     "minimum": lambda stated, x, y, d: y < stated - 1e-15 * abs(stated),
     "lipschitz": lambda stated, x, y, d: abs(d) > stated * (1 + 1e-15),
@@ -639,10 +628,48 @@ CONTRADICTED = {
 }
 
 
+def are_apart(one, other):
+    """Whether slopes differ by more than those of a smooth function at neighbouring numbers up to 1e6."""
+    return abs(one - other) > 1e-6 * np.maximum(1, np.maximum(abs(one), abs(other)))
+
+
+def find_jumps(slope, x, d):
+    """Return pairs of neighbouring numbers between which a slope jumps: intervals of slopes apart are halved."""
+    near = abs(x) < 1e6
+    x, d = x[near], d[near]
+    steep = are_apart(d[:-1], d[1:])
+    low, high, before, after = x[:-1][steep], x[1:][steep], d[:-1][steep], d[1:][steep]
+    for _ in range(64):
+        middle = from_order(order(low) // 2 + order(high) // 2 + (order(low) & order(high) & 1))
+        between = slope(middle)
+        is_left = abs(between - before) > abs(after - between)
+        low, before = np.where(is_left, (low, before), (middle, between))
+        high, after = np.where(is_left, (middle, between), (high, after))
+    return np.stack([low, high], axis=-1)[are_apart(before, after)]
+
+
+def order(x):
+    """Return the place of each number among those of float64."""
+    bits = (x + 0.0).view(np.int64)
+    return np.where(bits < 0, -(bits & 2**63 - 1), bits)
+
+
+def from_order(place):
+    return np.copysign(abs(place).view(np.float64), place)
+
+
+def wrong_kinks(stated, slope, x, d):
+    """Return numbers where a slope jumps without a claim, and claimed ones where it does not."""
+    jumps = find_jumps(slope, x, d)
+    stated = np.array(stated, dtype=float)
+    sides = [slope(np.nextafter(stated, side)) for side in (-INF, INF)] if stated.size else [stated, stated]
+    return [*jumps[~np.isin(jumps, stated).any(axis=-1)].ravel(), *stated[~are_apart(*sides)]]
+
+
 @pytest.mark.parametrize("size", [4000, pytest.param(10**6, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("each", ELEMENTWISE, ids=lambda card: card.name)
 def test_random_numbers_contradict_no_proved_claim(each, size):
-    verdicts = [verdict for verdict in prove_once(each).verdicts if verdict.claim in CONTRADICTED]
+    verdicts = [verdict for verdict in prove_once(each).verdicts if verdict.claim != "slope_roots"]
     claims = [(verdict.claim, verdict.stated) for verdict in verdicts]
     claims += [(verdict.claim, verdict.tightest) for verdict in verdicts if verdict.tightest is not None]
     assert contradictions(each, claims, size) == []
@@ -653,11 +680,18 @@ def contradictions(each, claims, size):
     rng, found = np.random.default_rng(size), []
     for line in lines(each):
         with np.errstate(all="ignore"):
-            x, values, slopes_ = along(line, rng, size)
+            evaluate = along(line, rng)
+            x = draw_floats(rng, size)
+            x = x[(x >= max(line.low, -1e300)) & (x <= min(line.high, 1e300))]
+            values, slopes_ = evaluate(x)
             for name, stated in claims:
-                bad = CONTRADICTED[name](stated, x, values, slopes_)
-                if bad.any():
-                    found.append((name, stated, line, x[: bad.size][bad][:3]))
+                if name == "kinks":
+                    numbers = wrong_kinks(stated, lambda x, evaluate=evaluate: evaluate(x)[1], x, slopes_)
+                else:
+                    bad = CONTRADICTED[name](stated, x, values, slopes_)
+                    numbers = x[: bad.size][bad]
+                if len(numbers):
+                    found.append((name, stated, line, numbers[:3]))
     return found
 
 
@@ -666,8 +700,65 @@ def contradictions(each, claims, size):
     [
         (slopes.silu, "range", (-0.278, INF)), (slopes.sigmoid, "range", (0, 0.999)), (slopes.charbonnier, "minimum", 0.002),
         (slopes.gelu_tanh, "lipschitz", 1.1289), (slopes.silu, "monotone", True), (slopes.tanh, "convex", True),
+        (slopes.softplus, "zero", 0.69314718055994), (slopes.relu, "zero", 1e-300), (slopes.tanh, "symmetry", "even"),
+        (slopes.silu, "symmetry", "odd"), (slopes.xielu, "kinks", (0.0,)), (slopes.relu6, "kinks", (0.0, 5.0, 6.0)),
+        (slopes.silu, "kinks", (0.0,)), (slopes.mae, "kinks", ()), (slopes.hinge, "kinks", (0.5, 1.0)),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )  # fmt: skip
 def test_random_numbers_contradict_an_unsound_proof(known, claim, unsound):
     assert {name for name, *_ in contradictions(known, [(claim, unsound)], 4000)} == {claim}
+
+
+@pytest.mark.parametrize("size", [200, pytest.param(10**6, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("each", [card for card in OF_ROWS if card.family == "loss"], ids=lambda card: card.name)
+def test_random_rows_contradict_no_proved_claim_of_a_loss(each, size):
+    """Values and chords of rows by NumPy, within its errors."""
+    rng = np.random.default_rng(size)
+    proved = {verdict.claim: verdict.stated for verdict in prove_once(each).verdicts if verdict.status == "proved"}
+    examples, options = each.kind.examples(each.settings), {"reduction": "none"}
+    for _ in range(size // 40):
+        first, *rest = examples.stress(rng)
+        values = each(first, *rest, **options)
+        assert np.min(values) >= proved.get("minimum", -INF) - 1e-12
+        if proved.get("convex"):
+            other = first[rng.permutation(len(first))]
+            middle = each(first / 2 + other / 2, *rest, **options)
+            chord = values / 2 + each(other, *rest, **options) / 2
+            assert not (middle > chord + 1e-9 * abs(chord) + 1e-9).any()
+
+
+@pytest.mark.parametrize("size", [4000, pytest.param(10**6, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("each", [card for card in OF_ROWS if card.family == "map"], ids=lambda card: card.name)
+def test_random_rows_contradict_no_proved_claim_of_a_map(each, size):
+    verdicts = [verdict for verdict in prove_once(each).verdicts if verdict.claim in ("range", "kinks")]
+    claims = [(verdict.claim, bounds) for verdict in verdicts for bounds in (verdict.stated, verdict.tightest)]
+    assert contradictions_of_map(each, [claim for claim in claims if claim[1] is not None], size) == []
+
+
+def contradictions_of_map(each, claims, size):
+    """Return the claims that rows of every size and of 1 to 9 entries contradict, and kinks along the map's curve."""
+    rng, found = np.random.default_rng(size), []
+    x = np.sort(rng.normal(scale=3, size=size // 10))
+    for name, stated in claims:
+        if name == "kinks":
+            found += [(name, at) for at in wrong_kinks(stated, lambda x: each.curve_of(x)[1], x, each.curve_of(x)[1])]
+            continue
+        for width in range(1, 10):
+            sizes = 10 ** rng.uniform(-5, rng.choice([1, 5, 300], size // 9))
+            values = each(sizes[:, None] * rng.normal(size=(size // 9, width)))
+            if not ((values >= stated[0]) & (values <= stated[1] + 1e-15)).all():
+                found.append((name, width))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("known", "claim", "unsound"),
+    [
+        (slopes.softmax, "range", (0, 0.999)), (slopes.sparsemax, "range", (0.1, 1)), (slopes.log_softmax, "range", (-1e4, 0)),
+        (slopes.sparsemax, "kinks", (1.0,)), (slopes.softmax, "kinks", (0.0,)),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)  # fmt: skip
+def test_random_rows_contradict_an_unsound_proof_of_a_map(known, claim, unsound):
+    assert {name for name, _ in contradictions_of_map(known, [(claim, unsound)], 4000)} == {claim}
