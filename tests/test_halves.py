@@ -8,9 +8,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import slopes  # noqa: E402
+from helpers import require_kernels  # noqa: E402
 from slopes import ops  # noqa: E402
 from slopes.card import Map  # noqa: E402
 from slopes.fast import halves, short  # noqa: E402
+from slopes.readings.numpy import round_to_odd  # noqa: E402
 
 FORMATS = {"float16": (torch.float16, 11, -24), "bfloat16": (torch.bfloat16, 8, -133)}  #: dtype, digits, least exponent
 DOUBT = 1e-10  #: relative error of float64, very generously: it cancels near roots
@@ -118,6 +120,31 @@ def test_parameters_are_rounded_once_too(bound, form, monkeypatch):
         assert_right(gradient, slope[part])
 
 
+@pytest.mark.sampled(every=40)
+@pytest.mark.parametrize("form", FORMATS)
+def test_kernels_of_a_users_card_round_all_half_numbers_right(activation, form, monkeypatch):
+    """As float64 tells: where that is at a tie, only the catalogue knows the side."""
+    if isinstance(activation, Map):
+        pytest.skip("a function of rows")
+    require_kernels()
+    from slopes.kernels.tensors import activations
+
+    own = slopes.activation()(lambda x: activation.body(x, **activation.settings))
+    own.derivative(lambda x: activation.slope_body(x, **activation.settings))
+    sizes, run = [], activations._run_on_half_types
+    monkeypatch.setattr(
+        activations, "_run_on_half_types", lambda *given: sizes.append(given[-1].numel()) or run(*given)
+    )
+    x = inputs(form).repeat(2)  # as many as repay a trace
+    wide = x.double().numpy()
+    with np.errstate(all="ignore"):
+        exact = activation(wide), activation.slope(wide)
+        for results, values in zip(value_and_gradient(own, x), exact, strict=True):
+            is_told = np.isnan(halves.find_ties(values, form))
+            assert_right(results[torch.from_numpy(is_told)], rounded(form, values[is_told]))
+    assert sizes == [x.numel()] * 2
+
+
 def test_a_table_is_made_once_enough_was_computed(monkeypatch):
     """So a schedule, whose parameters change at each step, costs as much as the entries."""
     monkeypatch.setattr(halves, "_find_once", lru_cache(halves._find_once.__wrapped__))
@@ -149,7 +176,7 @@ def test_a_float32_rounded_to_odd_is_rounded_right_again(form):
     values *= rng.choice([-1, 1], values.size)
     narrow = halves.FORMATS[form].narrow
     with np.errstate(all="ignore"):
-        once, twice = (as_tensor(narrow(single), form) for single in (halves.round_to_odd(values), values.astype("f4")))
+        once, twice = (as_tensor(narrow(single), form) for single in (round_to_odd(values), values.astype("f4")))
     assert_right(once, rounded(form, values))
     assert (twice.double().numpy() != rounded(form, values)).sum() > 10_000
 

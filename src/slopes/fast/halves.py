@@ -64,13 +64,6 @@ def find_ties(values: Array, name: str) -> Array:
     return np.where(abs(values - ties) <= NEAR * abs(values), ties, np.nan)
 
 
-def round_to_odd(values: Array) -> Array:
-    """Round float64 to float32: exact numbers stay, others are cut off and get an odd last bit."""
-    singles = values.astype(np.float32)
-    singles = np.where(abs(singles) > abs(values), np.nextafter(singles, np.float32(0)), singles)
-    return (singles.view(np.uint32) | (singles != values)).view(np.float32)
-
-
 class HalfActivation:
     """An activation of a half type, with its parameters.
 
@@ -127,7 +120,7 @@ class HalfActivation:
             if sides is not None:
                 is_near = ~np.isnan(find_ties(results, self._name))
                 results = results * (1 + is_near * sides[bits] * STEP)
-            return round_to_odd(results)
+            return reading.round_to_odd(results)
 
 
 def _find_sides(card: Any, name: str, settings: Mapping[str, Any], output: str) -> Array | None:

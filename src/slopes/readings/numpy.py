@@ -220,6 +220,13 @@ def narrow(x: Array, dtype: Any) -> Array:
     return np.asarray(x).astype(dtype, copy=False)[()]
 
 
+def round_to_odd(values: Array) -> Array:
+    """Round float64 to float32: exact numbers stay, others are cut off and get an odd last bit, so that a half type is rounded right."""
+    singles = values.astype(np.float32)
+    bits = singles.view(np.uint32) - (abs(singles) > abs(values))  # the next number towards 0
+    return (bits | (singles != values)).view(np.float32)
+
+
 def quiet() -> AbstractContextManager[Any]:
     """Bodies compute inf and NaN on purpose."""
     return np.errstate(all="ignore")

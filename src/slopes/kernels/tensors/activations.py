@@ -1,4 +1,4 @@
-"""Run the kernels of activations on tensors of a CPU: float32, float64 and, through float32, half types.
+"""Run the kernels of activations on tensors of a CPU: float32, float64 and, through float64, half types.
 
 A result has its argument's memory format. An argument of another layout is computed in a copy: the result.
 """
@@ -17,6 +17,7 @@ import torch
 from slopes.kernels import pool
 from slopes.kernels.entries import EntryKernel, prepare, run_flat
 from slopes.kernels.programs import arithmetic_of, is_ours
+from slopes.readings.numpy import round_to_odd
 from slopes.readings.plain import HALF
 from slopes.readings.trace import TraceError
 
@@ -76,12 +77,12 @@ def _run_on_half_types(kernel: EntryKernel, inputs: Sequence[Tensor], result: Te
     is_inference = torch.is_inference_mode_enabled()  # other threads do not know it
 
     def compute(start: int, stop: int) -> None:
-        with torch.inference_mode(is_inference):
+        with torch.inference_mode(is_inference), np.errstate(all="ignore"):
             for first in range(start, stop, BLOCK):
                 part = slice(first, min(first + BLOCK, stop))
-                place = torch.empty(part.stop - first)
-                kernel(*(x[part].float().numpy() for x in inputs), place.numpy())
-                result[part] = place
+                place = np.empty(part.stop - first)
+                kernel(*(x[part].double().numpy() for x in inputs), place)
+                result[part] = torch.from_numpy(round_to_odd(place))
 
     pool.run(compute, result.numel(), kernel.grain)
 
@@ -133,7 +134,7 @@ class ActivationKernels(NamedTuple):
 
 
 def find(card: Any, parameters: Mapping[str, Any], dtype: torch.dtype) -> ActivationKernels | None:
-    name = "float64" if dtype is torch.float64 else "float32"
+    name = "float32" if dtype is torch.float32 else "float64"
 
     def preparing(*outputs: str) -> Make:
         make = partial(prepare, card, outputs, name, parameters)
