@@ -48,7 +48,7 @@ HOME = Path(kernels.__file__).parents[1]
 MODULES = {
     "all": ("kernels/arithmetic/*.py",),
     "kernel": (),
-    "torch kernel": ("fast/entries.py", "fast/short.py", "kernels/tensors/activations.py"),
+    "torch kernel": ("fast/entries.py", "fast/short.py"),
     "NumPy": ("readings/numpy.py", "readings/tails.py", "readings/textbook.py"),
     "torch": ("fast/entries.py", "fast/short.py", "readings/torch.py", "readings/tails.py"),
     "PyTorch": (),
@@ -64,7 +64,7 @@ from math import inf
 from numba import njit
 from numpy import float64 as double, uint64
 from slopes.kernels.arithmetic.elementary import OPTIONS, clipped, inlined
-from slopes.kernels.arithmetic.machine import bits_of, power_of_two, where
+from slopes.kernels.arithmetic.machine import bits_of, power_of_two
 
 HALF, ONE, TWO = {", ".join(map(repr, THRESHOLDS))}
 MOST = {float(np.finfo(np.float32).max)!r}
@@ -91,7 +91,7 @@ def kernel(exact, following, scales, terms):
         terms[i] = terms_of(exact[i], following[i])
 """
 #: Counts errors above the thresholds, and lists numbers whose error is within reach of one. `exact` has one number more
-#: than `results`. A block is read once more if one of its numbers is listed, or is the worst so far.
+#: than `results`. A block is counted anew, one by one, if it has such a number, an infinity or NaN, or the worst so far.
 COUNT = f"""\
 {HEAD}
 BLOCK = 1024
@@ -99,35 +99,36 @@ BLOCK = 1024
 
 @inlined
 def error_of(result, t, following, doubt):
-    r, scale = double(result), scale_of(t)
-    error = abs(r - t) * scale
+    scale = scale_of(t)
+    error = abs(double(result) - t) * scale
     reach = doubt * terms_of(t, following) * scale
-    is_beyond = abs(t) > MOST
-    is_right = where(is_beyond, (abs(r) >= MOST) & ((r > 0.0) == (t > 0.0)), (t != t) & (r != r))
-    is_special = is_beyond | (error != error)
-    error = where(is_special, where(is_right, 0.0, inf), error)
-    is_far = (abs(error - HALF) > reach) & (abs(error - ONE) > reach) & (abs(error - TWO) > reach)
-    return error, not (is_far | is_special)
+    return error, (abs(error - HALF) > reach) & (abs(error - ONE) > reach) & (abs(error - TWO) > reach)
 
 
 @njit("void(float32[::1], float64[::1], float64, int64[::1], int64[::1], float64[::1])", **OPTIONS)
 def kernel(results, exact, doubt, counts, places, worst):
     for start in range(0, results.size, BLOCK):
-        stop = min(start + BLOCK, results.size)
-        half = one = two = near = worse = 0
-        for i in range(start, stop):
-            error, is_near = error_of(results[i], exact[i], exact[i + 1], doubt)
+        found, due = results[start : start + BLOCK], exact[start : start + BLOCK + 1]  # places from 0 vectorise
+        record = worst[0]
+        half = one = two = plain = worse = 0
+        for i in range(found.size):
+            error, is_far = error_of(found[i], due[i], due[i + 1], doubt)
             half += error > HALF
             one += error > ONE
             two += error > TWO
-            near += is_near
-            worse += error > worst[0]
-        if near or worse:
+            worse += error > record
+            plain += is_far & (abs(due[i]) <= MOST)
+        if worse or plain < found.size:
             half = one = two = 0
-            for i in range(start, stop):
-                error, is_near = error_of(results[i], exact[i], exact[i + 1], doubt)
-                if is_near:
-                    places[counts[3]] = i
+            for i in range(found.size):
+                r, t = double(found[i]), due[i]
+                error, is_far = error_of(found[i], t, due[i + 1], doubt)
+                if abs(t) > MOST:
+                    error = 0.0 if abs(r) >= MOST and (r > 0.0) == (t > 0.0) else inf
+                elif error != error:
+                    error = 0.0 if t != t and r != r else inf
+                elif not is_far:
+                    places[counts[3]] = start + i
                     counts[3] += 1
                     continue
                 half += error > HALF
@@ -135,7 +136,7 @@ def kernel(results, exact, doubt, counts, places, worst):
                 two += error > TWO
                 if error > worst[0]:
                     worst[0] = error
-                    worst[1] = i
+                    worst[1] = start + i
         counts[0] += half
         counts[1] += one
         counts[2] += two
@@ -264,7 +265,8 @@ _version = cache(metadata.version)  # reading it takes as long as 100,000 errors
 @cache
 def digest_of(card: Card, reading: str) -> str:
     """Digest of the code that computes a reading and the exact results: kernels as printed, and other modules."""
-    sources = [kernels.source(card, result, dtype=dtype) for result in RESULTS for dtype in ("float32", "float64")]
+    outputs = (("value",), ("slope",), ("vjp",), ("value", "slope"))
+    sources = [kernels.source(card, *names, dtype=dtype) for names in outputs for dtype in ("float32", "float64")]
     peer = card.same_as["torch"].same if reading == "PyTorch" else ""
     files = [path for name in (*MODULES["all"], *MODULES[reading]) for path in sorted(HOME.glob(name))]
     texts = [*sources, peer, *(path.read_text(encoding="utf-8") for path in files)]
