@@ -77,7 +77,7 @@ def test_planted_errors_are_counted_and_the_worst_is_named(monkeypatch):
 def test_arb_decides_where_float64_does_not(monkeypatch):
     x = near(ONE)
     plain = Truth(slopes.gelu, "slope", x).count("kernel")
-    monkeypatch.setattr(exhaustive, "doubt_of", lambda *_: 1e-8)
+    monkeypatch.setattr(exhaustive, "doubt_of", lambda *_: (1e-8, np.inf))
     doubting = Truth(slopes.gelu, "slope", x).count("kernel")
     assert plain.by_arb == 0
     assert doubting.by_arb > 20
@@ -87,12 +87,12 @@ def test_arb_decides_where_float64_does_not(monkeypatch):
 
 def test_the_doubt_exceeds_the_errors_of_the_float64_kernel():
     for result in exhaustive.RESULTS:
-        doubt = exhaustive.doubt_of(slopes.xielu, result)
+        doubt, most = exhaustive.doubt_of(slopes.xielu, result)
         assert 2.0**-50 <= doubt < 2.0**-40
         x = np.random.default_rng(1).normal(size=100).astype(np.float32)
         truth = [Truth(slopes.xielu, result, number[None]) for number in x]
         errors = abs(np.array([each.exact[0] for each in truth]) - exhaustive.exact_results(slopes.xielu, result, x))
-        assert all(errors <= [doubt * exhaustive.measure(*each.exact[:, None])[1][0] for each in truth])
+        assert all(errors <= [doubt * exhaustive.measure(*each.exact[:, None], most)[1][0] for each in truth])
 
 
 def test_an_interrupted_count_goes_on(few):

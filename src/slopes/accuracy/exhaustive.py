@@ -39,7 +39,8 @@ BLOCKS = {"NumPy": 2**13, "torch": 2**12 - 2**8}  #: numbers of an array or tens
 READINGS = ("kernel", "torch kernel", "NumPy", "torch", "PyTorch")
 RESULTS = ("value", "slope")
 THRESHOLDS = (0.500001, 1.000001, 2.000001)  #: units in the last place; a tie is right on either side
-CHECKED = 2**10  #: random numbers at which Arb checks the float64 kernel
+CHECKED = 2**12  #: random numbers, twice, at which Arb checks the float64 kernel
+SIZES = (0.0, 1.0, np.inf)  #: sizes of x times the slope that float64's errors may be proportional to
 MARGIN = 16.0
 DIGITS = 25
 
@@ -55,7 +56,7 @@ MODULES = {
 }
 
 #: functions of both kernels: the scale makes errors units in the last place of float32, and float64's own errors are as
-#: large as the terms, the result and x times its slope, which the result at the next number tells
+#: large as the terms, the result and x times its slope, which the result at the next number tells, up to `most`
 HEAD = f'''\
 """A kernel that slopes has written: errors in units in the last place."""
 
@@ -64,7 +65,7 @@ from math import inf
 from numba import njit
 from numpy import float64 as double, uint64
 from slopes.kernels.arithmetic.elementary import OPTIONS, clipped, inlined
-from slopes.kernels.arithmetic.machine import bits_of, power_of_two
+from slopes.kernels.arithmetic.machine import bits_of, power_of_two, where
 
 HALF, ONE, TWO = {", ".join(map(repr, THRESHOLDS))}
 MOST = {float(np.finfo(np.float32).max)!r}
@@ -77,42 +78,43 @@ def scale_of(t):
 
 
 @inlined
-def terms_of(t, following):
-    return abs(t) + abs(following - t) * 8388608.0
+def terms_of(t, following, most):
+    change = abs(following - t) * 8388608.0
+    return abs(t) + where(change < most, change, most)
 '''
 #: gives scales and terms
 MEASURE = f"""\
 {HEAD}
 
-@njit("void(float64[::1], float64[::1], float64[::1], float64[::1])", **OPTIONS)
-def kernel(exact, following, scales, terms):
+@njit("void(float64[::1], float64[::1], float64, float64[::1], float64[::1])", **OPTIONS)
+def kernel(exact, following, most, scales, terms):
     for i in range(exact.size):
         scales[i] = scale_of(exact[i])
-        terms[i] = terms_of(exact[i], following[i])
+        terms[i] = terms_of(exact[i], following[i], most)
 """
 #: Counts errors above the thresholds, and lists numbers whose error is within reach of one. `exact` has one number more
-#: than `results`. A block is counted anew, one by one, if it has such a number, an infinity or NaN, or the worst so far.
+#: than `results`. A block is counted anew, one by one, if it has such a number, an infinity, NaN, or the worst so far.
 COUNT = f"""\
 {HEAD}
 BLOCK = 1024
 
 
 @inlined
-def error_of(result, t, following, doubt):
+def error_of(result, t, following, doubt, most):
     scale = scale_of(t)
     error = abs(double(result) - t) * scale
-    reach = doubt * terms_of(t, following) * scale
+    reach = doubt * terms_of(t, following, most) * scale
     return error, (abs(error - HALF) > reach) & (abs(error - ONE) > reach) & (abs(error - TWO) > reach)
 
 
-@njit("void(float32[::1], float64[::1], float64, int64[::1], int64[::1], float64[::1])", **OPTIONS)
-def kernel(results, exact, doubt, counts, places, worst):
+@njit("void(float32[::1], float64[::1], float64, float64, int64[::1], int64[::1], float64[::1])", **OPTIONS)
+def kernel(results, exact, doubt, most, counts, places, worst):
     for start in range(0, results.size, BLOCK):
         found, due = results[start : start + BLOCK], exact[start : start + BLOCK + 1]  # places from 0 vectorise
         record = worst[0]
         half = one = two = plain = worse = 0
         for i in range(found.size):
-            error, is_far = error_of(found[i], due[i], due[i + 1], doubt)
+            error, is_far = error_of(found[i], due[i], due[i + 1], doubt, most)
             half += error > HALF
             one += error > ONE
             two += error > TWO
@@ -122,7 +124,7 @@ def kernel(results, exact, doubt, counts, places, worst):
             half = one = two = 0
             for i in range(found.size):
                 r, t = double(found[i]), due[i]
-                error, is_far = error_of(found[i], t, due[i + 1], doubt)
+                error, is_far = error_of(found[i], t, due[i + 1], doubt, most)
                 if abs(t) > MOST:
                     error = 0.0 if abs(r) >= MOST and (r > 0.0) == (t > 0.0) else inf
                 elif error != error:
@@ -312,13 +314,13 @@ class Truth:
         wide[:-1] = x
         wide[-1] = np.nextafter(x[-1], np.float32(np.copysign(np.inf, x[-1])))
         self.exact = _by_float64(card, result, wide)
-        self.doubt = doubt_of(card, result)
+        self.doubt, self.most = doubt_of(card, result)
 
     def count(self, reading: str) -> Count:
         """Count the errors of a reading."""
         results = compute(self.card, self.result, reading, self.x)
         counts, places, worst = np.zeros(4, np.int64), np.empty(self.x.size, np.int64), np.zeros(2)
-        load(COUNT)(results, self.exact, self.doubt, counts, places, worst)
+        load(COUNT)(results, self.exact, self.doubt, self.most, counts, places, worst)
         errors = self._decide(places[: counts[3]], results)
         above = [int(count + np.sum(errors > limit)) for count, limit in zip(counts, THRESHOLDS, strict=False)]
         place = int(worst[1])
@@ -338,22 +340,25 @@ class Truth:
         if not places.size:
             return np.empty(0)
         exact = exact_results(self.card, self.result, self.x[places])
-        scales, _ = measure(self.exact[places], self.exact[places + 1])
+        scales, _ = measure(self.exact[places], self.exact[places + 1], self.most)
         with mpmath.workdps(2 * DIGITS):
             came = [mpmath.mpf(float(result)) for result in results[places]]
             return abs(np.array(came, dtype=object) - exact) * scales
 
 
-def measure(exact: Array, following: Array) -> tuple[Array, Array]:
+def measure(exact: Array, following: Array, most: float) -> tuple[Array, Array]:
     """Scales and terms of exact results, by these and those at the next number; see `HEAD`."""
     scales, terms = np.empty((2, exact.size))
-    load(MEASURE)(np.ascontiguousarray(exact), np.ascontiguousarray(following), scales, terms)
+    load(MEASURE)(np.ascontiguousarray(exact), np.ascontiguousarray(following), most, scales, terms)
     return scales, terms
 
 
 @lru_cache
-def doubt_of(card: Any, result: str) -> float:
-    """`MARGIN` times the largest error of the float64 kernel that Arb finds, in terms."""
+def doubt_of(card: Any, result: str) -> tuple[float, float]:
+    """`MARGIN` times the largest error of the float64 kernel that Arb finds, in terms, and the `most` of these.
+
+    That is the least of `SIZES` by which no error is large: far out, a sine is as exact as elsewhere.
+    """
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 2**32, CHECKED, dtype=np.uint32)
     sizes = np.exp2(rng.uniform(-20, 7, CHECKED)) * rng.choice([-1, 1], CHECKED)
@@ -361,11 +366,15 @@ def doubt_of(card: Any, result: str) -> float:
     x = x[np.isfinite(x) & (abs(x) < np.finfo(np.float32).max)]
     pairs = np.stack([x, np.nextafter(x, np.copysign(np.float32(np.inf), x))], axis=-1)
     came = _by_float64(card, result, pairs.ravel().astype(np.float64)).reshape(-1, 2)
-    exact = exact_results(card, result, x)
-    _, terms = measure(came[:, 0], came[:, 1])
-    usual = np.isfinite(terms) & (abs(came[:, 0]) > 1e-300)
-    errors = abs(came[usual, 0] - exact[usual]) / terms[usual]
-    return MARGIN * max(float(max(errors)), 2.0**-53)
+    usual = np.isfinite(came).all(axis=-1) & (abs(came[:, 0]) > 1e-300)
+    came = came[usual]
+    errors = abs(came[:, 0] - exact_results(card, result, x[usual]))
+    largest = 0.0
+    for most in SIZES:
+        largest = max(float(max(errors / measure(*came.T, most)[1])), 2.0**-53)
+        if largest < 2.0**-50:
+            break
+    return MARGIN * largest, most
 
 
 def exact_results(card: Any, result: str, x: Array) -> Array:

@@ -221,7 +221,7 @@ def narrow(x: Array, dtype: Any) -> Array:
 
 
 def round_to_odd(values: Array) -> Array:
-    """Round float64 to float32: exact numbers stay, others are cut off and get an odd last bit, so that a half type is rounded right."""
+    """Round float64 to float32, so that rounding to a half type is right: cut off, with an odd last bit unless exact."""
     singles = values.astype(np.float32)
     bits = singles.view(np.uint32) - (abs(singles) > abs(values))  # the next number towards 0
     return (bits | (singles != values)).view(np.float32)
