@@ -221,7 +221,7 @@ def narrow(x: Array, dtype: Any) -> Array:
 
 
 def round_to_odd(values: Array) -> Array:
-    """Round float64 to float32, so that rounding to a half type is right: cut off, with an odd last bit unless exact."""
+    """Round float64 to float32, so that rounding to a half type is right: cut off, its last bit odd if inexact."""
     singles = values.astype(np.float32)
     bits = singles.view(np.uint32) - (abs(singles) > abs(values))  # the next number towards 0
     return (bits | (singles != values)).view(np.float32)
