@@ -371,7 +371,7 @@ def doubt_of(card: Any, result: str) -> tuple[float, float]:
     errors = abs(came[:, 0] - exact_results(card, result, x[usual]))
     largest = 0.0
     for most in SIZES:
-        largest = max(float(max(errors / measure(*came.T, most)[1])), 2.0**-53)
+        largest = max(float(max(errors / measure(came[:, 0], came[:, 1], most)[1])), 2.0**-53)
         if largest < 2.0**-50:
             break
     return MARGIN * largest, most
