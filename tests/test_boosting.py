@@ -156,6 +156,8 @@ def test_refusals():
             boosting.xgboost(card)
     with pytest.raises(TypeError, match="takes rows"):
         boosting.catboost(slopes.cross_entropy)
+    with pytest.raises(TypeError, match="multiclass_hinge has no Hessian"):
+        boosting.xgboost(slopes.multiclass_hinge).gradient_and_hessian(np.zeros((2, 3)), np.array([0, 1]))
 
     @slopes.loss("regression")
     def normal(prediction, target):

@@ -18,7 +18,7 @@ PAGES = [
     "index", "start", "lesson/index", "lesson/zh/index", "lesson/linear", "lesson/zh/training", "guides/loss", "api/compare", "accuracy", "conventions", "audit/index", "functions/index",
     "families/activations", "functions/gelu", "functions/relu", "functions/softmax", "functions/swiglu",
     "functions/huber", "functions/cross_entropy", "functions/gaussian_nll", "functions/supcon", "functions/barron_general",
-    "playground", "training", "search",
+    "playground", "training", "search", "api/boosting", "boosting", "findings", "functions/dpo",
 ]  # fmt: skip
 
 
@@ -40,6 +40,25 @@ def test_a_page_is_not_wider_than_its_window(browser, page, width):
     assert browser.run_when_drawn("return document.documentElement.scrollWidth") <= width
 
 
+WIDE = """
+const faults = []
+for (const node of document.querySelectorAll("article :is(table, pre, math, svg, canvas, figure, fieldset, form)")) {
+  const box = node.getBoundingClientRect()
+  if (box.width === 0 || box.right <= innerWidth + 1) continue
+  let holder = node.parentElement
+  while (holder && !["auto", "scroll"].includes(getComputedStyle(holder).overflowX)) holder = holder.parentElement
+  if (!holder || holder.getBoundingClientRect().right > innerWidth + 1) faults.push(node.outerHTML.slice(0, 80))
+}
+return faults
+"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_wide_parts_scroll_in_a_box_of_their_own_on_a_phone(browser, page):
+    browser.open(address(page), width=400)
+    assert browser.run_when_drawn(WIDE) == []
+
+
 def test_pages_are_light():
     for path in SITE.rglob("*.html"):
         assert path.stat().st_size < 300_000, path.name
@@ -58,6 +77,12 @@ def test_a_curve_is_seen_without_scripts(browser_without_scripts):
     browser_without_scripts.open(address("functions/gelu"))
     (picture,) = browser_without_scripts.seen("figure.curve svg.curve")
     assert len(browser_without_scripts.all("path.value", picture)) == 1
+
+
+def test_the_playground_has_a_picture_without_scripts(browser_without_scripts):
+    browser_without_scripts.open(address("playground"))
+    (picture,) = browser_without_scripts.seen("figure.curve svg.curve")
+    assert len(browser_without_scripts.all("path.value", picture)) == 3
 
 
 def test_the_cursor_and_the_arrow_keys_tell_numbers(browser):
@@ -119,6 +144,16 @@ def test_the_playground_maps_a_single_loss(browser):
     pixels = "const c = document.querySelector('figure.map canvas'); return [...c.getContext('2d').getImageData(%s, 1, 1).data]"
     on_the_diagonal, off = browser.run(pixels % "40, 119"), browser.run(pixels % "40, 10")
     assert sum(off[:3]) > sum(on_the_diagonal[:3]) + 200
+
+
+def test_the_playground_has_functions_of_rows_and_errors_of_pytorch(browser):
+    browser.open(address("playground"))
+    browser.driver.get(f"{address('playground').as_uri()}#f=softmax;gelu;log_softmax(third=2)&x=-20,20")
+    browser.driver.refresh()
+    legends = "return [...document.querySelectorAll('#playground legend')].map((legend) => legend.textContent)"
+    assert browser.run_when_drawn(legends) == ["softmax", "gelu", "log_softmax"]
+    dashed = "return [...document.querySelectorAll('figure.errors path.slope')].map((path) => path.getAttribute('d').length > 50)"
+    assert browser.run(dashed) == [False, True, True]
 
 
 def test_a_network_trains_in_the_page(browser):

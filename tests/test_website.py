@@ -20,12 +20,15 @@ pytest.importorskip("sympy")
 pytest.importorskip("flint")
 pytest.importorskip("torch")
 
-from website import course, documents, examples, exercises, functions, guides, javascript, tables  # noqa: E402
+from website import conf, course, documents, examples, exercises, functions, guides, javascript, rows, tables  # noqa: E402
 from website.checking import find_faults  # noqa: E402
+from website.pytorch import FORMS  # noqa: E402
 
 import slopes  # noqa: E402
 from slopes.card import Gate, Loss  # noqa: E402
 from slopes.catalogue import CARDS  # noqa: E402
+from slopes.readings.program import evaluate  # noqa: E402
+from slopes.truth import libraries  # noqa: E402
 
 PRINTED = [card for card in functions.cards() if javascript.is_printable(card)]
 
@@ -92,6 +95,13 @@ def test_faults_of_a_site_are_found(tmp_path):
     ]
 
 
+def test_a_cell_is_light():
+    cells = '<td class="x"><p>a <b>b</b></p></td><td><p>a</p><p>b</p></td><td><p><code class="c"><span class="pre">a</span></code></p></td>'
+    wanted = '<td class="x">a <b>b</b></td><td><p>a</p><p>b</p></td><td><code class="c">a</code></td>'
+    assert conf.lighten(cells) == wanted
+    assert conf.lighten("<p>a</p><pre>b</pre>") == "<p>a</p><pre>b</pre>"
+
+
 # ------------------------------------------------------------------------------------------ functions
 
 
@@ -114,6 +124,11 @@ def test_a_page_shows_the_facts_of_its_card():
     assert text == functions.page("gelu")
 
 
+def test_a_derivative_is_short_enough_to_read():
+    assert len(functions.derivative_of(CARDS["dpo"])) < 1000  # its slope's body has eighths and two cases
+    assert functions.derivative_of(CARDS["distillation"]) == ""
+
+
 def test_a_page_shows_what_its_code_prints(capsys):
     text = functions.page("huber")
     blocks = re.findall(r"```python\n(import.*?)\n```\n\n```text\n(.*?)\n```", text, flags=re.S)
@@ -121,6 +136,12 @@ def test_a_page_shows_what_its_code_prints(capsys):
     for code, output in blocks:
         exec(code, {})
         assert capsys.readouterr().out.rstrip() == output
+
+
+def test_a_loss_without_a_raw_score_is_no_objective():
+    titles = {name: [example.title for example in examples.examples(CARDS[name])] for name in ("mae", "dice", "dpo")}
+    assert [len(given) for given in titles.values()] == [4, 3, 3]
+    assert "boosting" in titles["mae"][-1]
 
 
 def test_a_new_card_has_a_page(monkeypatch):
@@ -181,8 +202,6 @@ def results_of(calls):
 
 def ours(card, rows):
     """Return value and slopes of the card's program by NumPy."""
-    from slopes.readings.program import evaluate
-
     recorded = javascript.trace_card(card)
     results = evaluate(recorded, **dict(zip(recorded.inputs, rows.T, strict=True)))
     return np.stack([np.broadcast_to(results[name], rows.shape[:1]) for name, _ in recorded.outputs], axis=-1)
@@ -323,15 +342,80 @@ def test_a_view_of_the_playground_is_in_its_address():
 
 ERRORS = """
 const curve = new ErrorCurve("silu", "c0")
-console.log(JSON.stringify([stepOfFloat32(1), stepOfFloat32(-3), stepOfFloat32(0), curve.at(1)[0], curve.at(-95)[0]]))
+const gelu = new ErrorCurve("gelu", "c1")
+console.log(JSON.stringify([stepOfFloat32(1), stepOfFloat32(-3), stepOfFloat32(0), curve.at(1)[0], curve.at(-95)[0], gelu.at(-4)]))
 """
 
 
-def test_the_playground_shows_where_a_textbook_form_loses_its_digits():
-    one, three, zero, near, far = run_in_node(static("plot.js", "playground.js") + ERRORS)
+def test_the_playground_shows_where_formulas_lose_their_digits():
+    one, three, zero, near, far, (textbook, pytorch) = run_in_node(static("plot.js", "playground.js") + ERRORS)
     assert (one, three, zero) == (2**-23, 2**-22, 2**-149)
     assert near < 4
     assert far > 1000
+    assert textbook is None  # no number: it is no program
+    assert pytorch > 1000
+
+
+ROWS = [card for card in PRINTED if rows.is_of_rows(card)]
+
+
+def test_a_row_of_three_has_the_results_of_its_card():
+    assert {"softmax", "log_softmax", "cross_entropy", "softmax_focal"} <= {card.name for card in ROWS}
+    drawn = np.random.default_rng(0).normal(size=(50, 3)) * np.logspace(-2, 1.5, 50)[:, None]
+    for card in ROWS:
+        recorded = javascript.trace_card(card)
+        settings = {name: np.full(50, card.settings[name]) for name in recorded.inputs[3:]}
+        results = evaluate(recorded, **dict(zip(rows.ENTRIES, drawn.T, strict=True)), **settings)
+        if isinstance(card, Loss):
+            value, slope = card.value_and_slope(drawn, np.zeros(50, int), reduction="none")
+        else:
+            value, slope = card(drawn)[:, 0], card.vjp(drawn, np.eye(3)[np.zeros(50, int)])
+        np.testing.assert_allclose(results["value"], value, rtol=1e-12, err_msg=card.name)
+        np.testing.assert_allclose(results["slope"], slope[:, 0], rtol=1e-12, err_msg=card.name)
+
+
+def test_parameters_without_an_effect_have_no_slider():
+    names = {card.name: [slider[0] for slider in javascript.sliders(card)] for card in ROWS}
+    assert names["gumbel_softmax"] == ["second", "third", "tau"]
+    assert names["softmax_focal"] == ["second", "third", "gamma"]
+
+
+def errors_along(card, compute):
+    """Return the worst errors in float32 ulp, from 0.5 to 2**24, of each 40 neighbours along a picture's axis.
+
+    `compute` takes the arguments of the card, and those of its program before parameters.
+    """
+    x = np.linspace(-100, 100, 4000, dtype=np.float32)
+    zero, one = np.zeros_like(x), np.ones_like(x)
+    row = np.stack([x, zero, zero], axis=-1)
+    if card in ROWS:
+        whole, single = (row, np.zeros(x.size, int)) if isinstance(card, Loss) else (row,), (x, zero, zero)
+    elif isinstance(card, Gate):
+        whole, single = (np.stack([x, one], axis=-1),), (x, one)
+    else:
+        target = javascript.sliders(card)[0][2] if isinstance(card, Loss) else 0
+        whole = single = (x, zero + np.float32(target)) if isinstance(card, Loss) else (x,)
+    wide = [argument.astype(np.float64) if argument.dtype == np.float32 else argument for argument in whole]
+    came, exact = compute(whole, single), card(*wide, **({"reduction": "none"} if isinstance(card, Loss) else {}))
+    came, exact = (result.reshape(x.size, -1)[:, 0] for result in (came, exact))
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.nan_to_num(np.abs(came - exact) / np.spacing(np.abs(exact).astype(np.float32)), nan=2.0**24)
+    return np.clip(error, 0.5, 2.0**24).reshape(-1, 40).max(axis=1)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_errors_of_pytorchs_formula_are_those_of_pytorch(name):
+    card = CARDS[name]
+    recorded = javascript.trace_form(card, FORMS[name])
+
+    def compute(whole, single):
+        settings = {key: np.float32(card.settings[key]) for key in recorded.inputs[len(single) :]}
+        return evaluate(recorded, **dict(zip(recorded.inputs, single, strict=False)), **settings)["value"]
+
+    of_form = errors_along(card, compute)
+    of_pytorch = errors_along(card, lambda whole, single: libraries.call(card, "torch", whole)[0])
+    np.testing.assert_array_less(np.abs(np.log2(of_form / of_pytorch)), 4)
+    assert (of_pytorch > 1000).any() or name in ("silu", "mish")
 
 
 def test_the_gallery_shows_each_function_with_its_properties():
@@ -460,21 +544,6 @@ def test_the_page_tells_right_answers_from_wrong_ones():
     assert run_in_node(script, [case[:3] for case in cases]) == [case[3] for case in cases]
 
 
-SOFTMAX = """
-const rows = JSON.parse(require("fs").readFileSync(0, "utf8"))
-console.log(JSON.stringify(rows.map((row) => slopes.softmax.f(...row))))
-"""
-
-
-def test_the_softmax_of_the_course_is_the_cards():
-    rows = np.random.default_rng(0).normal(size=(50, 3)) * 10
-    first = np.zeros_like(rows)
-    first[:, 0] = 1.0
-    wanted = np.stack([slopes.softmax(rows)[:, 0], slopes.softmax.vjp(rows, first)[:, 0]], axis=-1)
-    came = np.array(run_in_node(static("plot.js", "course.js") + SOFTMAX, rows.tolist()))
-    np.testing.assert_allclose(came, wanted, rtol=1e-9)
-
-
 def test_scripts_have_chinese_for_all_of_their_words():
     text = "".join((ROOT / "website/static" / name).read_text() for name in ("plot.js", "train.js", "course.js"))
     said = set(re.findall(r'(?:\bsay\(|label: |\bbutton\(|\? |: )"([A-Z][^"]+)"', text)) | set(
@@ -545,6 +614,7 @@ def test_the_guides_name_every_loss_and_activation_by_its_page():
 def test_every_public_function_is_in_the_reference_with_an_example():
     modules = {"boosting", "ops", "catalogue", "domains", "kernels", "nn", "testing"}
     public = {name for name in dir(slopes) if not name.startswith("_")} - set(CARDS) - modules
+    public |= {f"boosting.{name}" for name in slopes.boosting.__all__}
     texts = [path.read_text() for path in guides.paths() if path.parent.name == "api"]
     for name in public:
         (text,) = [text for text in texts if re.search(rf"^\.\. auto\w+:: slopes\.{name}$", text, flags=re.M)]

@@ -37,8 +37,8 @@ def build(out: pathlib.Path) -> int:
         options = ["--fail-on-warning", "--keep-going", "--quiet", "--jobs", "auto", "--conf-dir", "website"]
         options += ["-D", f"html_static_path=static,{static}"]
         status: int = build_main([*options, "--doctree-dir", f"{folder}/doctrees", str(sources), str(out)])
-    for left in (".buildinfo", "_static/webpack-macros.html"):
-        (out / left).unlink(missing_ok=True)
+    for left in (out / ".buildinfo", out / "_static/webpack-macros.html", *out.rglob("*.map")):
+        left.unlink(missing_ok=True)
     faults = [] if status else find_faults(out)
     print(*faults, sep="\n", end="\n" * bool(faults), file=sys.stderr)
     return status or bool(faults)

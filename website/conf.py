@@ -1,5 +1,6 @@
 """Settings of Sphinx for the website."""
 
+import re
 from typing import Any
 
 import slopes
@@ -24,6 +25,7 @@ html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "slopes"
 html_static_path = ["static"]
+templates_path = ["templates"]
 html_css_files = ["site.css"]
 html_show_sourcelink = html_copy_source = html_show_sphinx = False
 html_use_index = False
@@ -57,12 +59,22 @@ CHINESE = "lesson/zh/"  #: pages that begin so are in Chinese
 
 
 def _prepare_page(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give the page its language, and the scripts of a curve to a page with one."""
+    """Give the page its language, light tables, and the scripts of a curve to a page with one."""
     context["language"] = "zh-CN" if pagename.startswith(CHINESE) else "en"
+    if "body" in context:
+        context["body"] = lighten(context["body"])
     for script in next((scripts for start, scripts in SCRIPTS.items() if pagename.startswith(start)), ()):
         app.add_js_file(script, loading_method="defer")
 
 
+def lighten(text: str) -> str:
+    """Return HTML whose cells of one paragraph, or one word of code, have no elements around these."""
+    text = re.sub(r"(<t[dh]\b[^>]*>)<p>((?:(?!</?p\b).)*)</p>(?=</t[dh]>)", r"\1\2", text, flags=re.S)
+    return re.sub(r'(<td\b[^>]*><code [^>]*>)<span class="pre">([^<]*)</span>(?=</code></td>)', r"\1\2", text)
+
+
 def setup(app: Any) -> None:
-    """Prepare each page before it is written."""
+    """Prepare each page before it is written, and document classes under their public names."""
+    for name in slopes.boosting.__all__:
+        getattr(slopes.boosting, name).__name__ = name
     app.connect("html-page-context", _prepare_page)

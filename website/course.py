@@ -8,14 +8,13 @@ from __future__ import annotations
 import pathlib
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
 from website import drawing
 from website.documents import LESSONS, ROOT, page_of, relink
 from website.exercises import EXERCISES, solve
-from website.functions import curve_of, environment
+from website.functions import draw_together, environment
 
 
 class Section(NamedTuple):
@@ -166,10 +165,7 @@ def draw_figure(names: str, language: str) -> str:
         picture = f'<svg class="curve" role="img" aria-label="{words["errors"]}"></svg>'
         caption = words["errors"] + drawing.name_colours(functions.split())
         return f'<figure class="curve" {attributes}>{picture}<figcaption>{caption}</figcaption></figure>'
-    curves = [curve_of(name) for name in names.split()]
-    lines = tuple(replace(one.lines[0], label=one.card.name) for one in curves)
-    label = words["show"] + ", ".join(names.split())
-    return drawing.draw_figure(replace(curves[0], lines=lines), names, label, words["curves"])
+    return draw_together(names, words["show"], words["curves"])
 
 
 def describe(chapter: Chapter, language: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from slopes.card import Loss
 from slopes.plotting.samples import Curve, Line, Panel
 
 WIDTH, HEIGHT = 560, 340
@@ -17,8 +18,11 @@ CAPTION = "Value (solid) and slope (dashed)"
 
 def draw_figure(curve: Curve, functions: str, label: str, caption: str = CAPTION) -> str:
     """Return a figure with a picture and its caption, which a script makes live for functions that it can compute."""
-    span = " ".join(f"{end:g}" for end in curve.lines[0].x[[0, -1]])
-    attributes = f'data-function="{functions}" data-span="{span}" data-axis="{curve.card._arguments[0]}"'
+    span, card = " ".join(f"{end:g}" for end in curve.lines[0].x[[0, -1]]), curve.card
+    axis = (
+        curve.axis if isinstance(card, Loss) and card.rowwise else card._arguments[0]
+    )  # of others sliders move the rest
+    attributes = f'data-function="{functions}" data-span="{span}" data-axis="{html.escape(axis)}"'
     caption += name_colours([line.label for line in curve.lines if line.label])
     return f'<figure class="curve" {attributes}>{draw(curve, label)}<figcaption>{caption}</figcaption></figure>'
 

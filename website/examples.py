@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import slopes
 from slopes.card import Card, Loss, Map
 from website.tools import load
 
@@ -34,11 +35,10 @@ def run(code: str, names: dict[str, Any] | None = None) -> str:
 
 
 def examples(card: Card) -> list[Example]:
-    """Return what one writes for NumPy, PyTorch and as a module, with the results."""
+    """Return what one writes for NumPy, PyTorch, as a module and as an objective of boosting, with the results."""
     codes = {"NumPy": _numpy(card), "PyTorch": _torch(card), "A module": _module(card)}
-    if has_curvature(card):
-        codes["An objective of XGBoost or LightGBM, by their interfaces for scikit-learn"] = _objective(card)
-    return [Example(title, code, run(code)) for title, code in codes.items()]
+    codes["An objective of [boosting](../boosting.md), its best start, gradient and Hessian"] = _objective(card)
+    return [Example(title, code, run(code)) for title, code in codes.items() if code]
 
 
 def _inputs(card: Card) -> dict[str, Any]:
@@ -103,37 +103,23 @@ def _module(card: Card) -> str:
     return "\n".join(lines)
 
 
-def has_curvature(card: Card) -> bool:
-    """Return whether a card is a loss of a score and a target, number by number, whose gradient has a slope."""
-    if not isinstance(card, Loss) or card.rowwise or len(card._arguments) != 2:
-        return False
-    if not card.kind.spaces(card.settings)[0].is_unbounded:
-        return False
-    import torch
-
-    score, target = (torch.tensor(np.asarray(x, float)) for x in _inputs(card).values())
-    score.requires_grad_()
-    (gradient,) = torch.autograd.grad(card(score, target, reduction="sum"), score, create_graph=True)
-    if not gradient.requires_grad:
-        return False
-    (hessian,) = torch.autograd.grad(gradient.sum(), score)
-    return bool((hessian > 0).any())
-
-
 def _objective(card: Card) -> str:
-    score, target = (np.ravel(x).tolist() for x in _inputs(card).values())
+    """Return code for an objective of boosting; "" for a card that is none."""
+    if not isinstance(card, Loss):
+        return ""
+    try:
+        objective = slopes.boosting.lightgbm(card)
+        score, target = _inputs(card).values()
+        objective.gradient_and_hessian(score, target)
+    except TypeError:  # no loss of a raw score and its target, or without a Hessian
+        return ""
+    if not card.rowwise:
+        score, target = np.ravel(score), np.ravel(target)
     return f"""\
 import numpy as np
-import torch
 import slopes
 
-
-def objective(target, score):
-    score = torch.tensor(score, dtype=torch.float64, requires_grad=True)
-    loss = slopes.{card.name}(score, torch.tensor(target, dtype=torch.float64), reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, score, create_graph=True)
-    (hessian,) = torch.autograd.grad(gradient.sum(), score)
-    return gradient.detach().numpy(), np.maximum(hessian.numpy(), 1e-6)  # leaves divide by the Hessian
-
-
-print(*objective({target!r}, {score!r}), sep="\\n")"""
+objective = slopes.boosting.lightgbm(slopes.{card.name})
+target, score = np.array({target.tolist()!r}), np.array({score.tolist()!r})
+print(objective.start(target))
+print(*objective.gradient_and_hessian(score, target), sep="\\n")"""

@@ -9,6 +9,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -22,12 +23,13 @@ from slopes.plotting import facts
 from slopes.plotting.page import linked
 from slopes.plotting.samples import Curve, curve
 from website import drawing, examples, tables
+from website.documents import PAGES
 from website.properties import find_properties, find_tags
 from website.tools import load
 
 FOLDER = pathlib.Path(__file__).with_name("templates")
 NEAREST = 4  #: how many functions a page names as its nearest
-READABLE = 12_000  #: characters of a formula's MathML
+READABLE, LONG = 5_000, 2_500  #: characters of a formula's MathML
 
 
 def cards() -> list[Card]:
@@ -58,6 +60,13 @@ def has_curve(card: Card) -> bool:
 def curve_of(name: str) -> Curve:
     """Return the curve of a card by its name."""
     return curve(CARDS[name])
+
+
+def draw_together(names: str, label: str, caption: str = drawing.CAPTION) -> str:
+    """Return a figure of the first curves of functions; names, and the label before them, describe it."""
+    curves = [curve_of(name) for name in names.split()]
+    lines = tuple(replace(one.lines[0], label=one.card.name) for one in curves)
+    return drawing.draw_figure(replace(curves[0], lines=lines), names, label + ", ".join(names.split()), caption)
 
 
 # ------------------------------------------------------------------------------------------ nearest
@@ -103,15 +112,24 @@ def judge_claims(card: Card) -> list[tuple[str, str, str]]:
 
 
 def derivative_of(card: Card) -> str:
-    """Return the derivative by the first argument as MathML; "" if SymPy cannot run it, or it is too long to read."""
+    """Return the derivative by the first argument as MathML; "" if SymPy cannot run it, or it is too long to read.
+
+    A slope's body that is long keeps digits; the derivative of the textbook's form is shown for it, if that is plain.
+    """
+    import sympy
+
     from slopes.plotting import formula
     from slopes.readings import symbol
 
     if isinstance(card, Map) or card.slope_body is None or (isinstance(card, Loss) and card.kind.coupled):
         return ""
+    symbols, settings = card._symbols(symbol), card._settings({}, symbol)
     try:
-        slope = card.slope_body(*card._symbols(symbol), **card._settings({}, symbol))
-        written = formula.print_mathml(slope)
+        written = str(formula.print_mathml(card.slope_body(*symbols, **settings)))
+        if len(written) > LONG and card.definition is not None:
+            textbook = card.definition(*symbols, **settings).diff(symbols[0])
+            if not textbook.has(sympy.Heaviside, sympy.Sum, sympy.Derivative):
+                written = str(formula.print_mathml(textbook))
         return written if len(written) < READABLE else ""
     except Exception:  # a derivative that is no formula, such as one of sorted entries
         return ""
@@ -187,11 +205,17 @@ def thumbnail(card: Card) -> str:
     return drawing.draw_thumbnail(curve_of(card.name)) if has_curve(card) else ""
 
 
+def playground_page() -> str:
+    """Return the Markdown of the playground with its first picture, which needs no script."""
+    text = (PAGES / "playground.md").read_text(encoding="utf-8")
+    return text.replace("<!-- picture -->", draw_together("relu gelu silu", "Values and slopes of "))
+
+
 def write_functions(sources: pathlib.Path, workers: int | None = None) -> None:
-    """Write the pages of all functions and families into the folder for Sphinx."""
+    """Write the pages of all functions and families, and the playground, into the folder for Sphinx."""
     for folder in ("functions", "families"):
         (sources / folder).mkdir(exist_ok=True)
-    for path, text in family_pages():
+    for path, text in [*family_pages(), ("playground.md", playground_page())]:
         (sources / path).write_text(text, encoding="utf-8")
     names = [card.name for card in cards()]
     with ProcessPoolExecutor(workers or os.cpu_count()) as pool:

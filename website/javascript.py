@@ -1,4 +1,4 @@
-"""JavaScript printed from the programs of element-wise cards: value and slope, in double precision.
+"""JavaScript printed from the programs of element-wise cards, and of short rows: value and slope, in double precision.
 
 Compound operations, such as a sigmoid times a number, become functions of their own, printed in the same way from
 `slopes.readings.tails`. Written by hand are `rint` and `fma`, which JavaScript lacks.
@@ -24,6 +24,8 @@ from slopes.readings import numpy as reading
 from slopes.readings import tails, trace
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
+from website.pytorch import FORMS
+from website.rows import ENTRIES, is_of_rows, trace_rows, unroll
 
 HEAD = """\
 // Printed from the programs of the cards by website/javascript.py; do not edit.
@@ -93,15 +95,17 @@ SAME = {"sigmoid_fine": "sigmoid"}  #: finer in float32 alone
 
 
 def is_printable(card: Card) -> bool:
-    """Return whether a card works on entries, so that its program is a straight line of numbers."""
-    return card.family in ("activation", "gate") or (card.family == "loss" and not card.rowwise)
+    """Return whether the program of a card is a straight line of numbers, or can be made one for a short row."""
+    return card.family in ("activation", "gate") or (card.family == "loss" and not card.rowwise) or is_of_rows(card)
 
 
 def trace_card(card: Card) -> Program:
     """Return the program of value and slopes; its inputs are the arguments, and then the numbers among parameters.
 
-    A body that branches on a parameter has the defaults of all.
+    A body that branches on a parameter has the defaults of all. A function of rows has those of `website.rows`.
     """
+    if is_of_rows(card):
+        return unroll(trace_rows(card))
     slopes = [name for name in derivatives(card) if name.startswith("slope")]
     numbers = [name for name, value in card.settings.items() if is_number(value)]
     try:
@@ -110,21 +114,27 @@ def trace_card(card: Card) -> Program:
         return program(card, "value", *slopes)
 
 
-def trace_textbook(card: Card) -> Program | None:
-    """Return the program of the textbook's form in float32, with the inputs of `trace_card`; None if there is none."""
-    if card.definition is None:
+def trace_form(card: Card, form: Callable[..., Any] | None) -> Program | None:
+    """Return the program of a formula in float32, with the inputs of `trace_card`; None if it cannot be traced.
+
+    The formula takes a card's arguments and settings.
+    """
+    if form is None:
         return None
-    inputs = trace_card(card).inputs
-    count = len(card._arguments)
+    has_rows, count = is_of_rows(card), len(card._arguments)
+    inputs = (trace_rows if has_rows else trace_card)(card).inputs
+    names = [name for name in inputs if name != "cotangent"]
 
     def compute(*given: Any) -> dict[str, Any]:
-        settings = {**card.settings, **dict(zip(inputs[count:], given[count:], strict=True))}
-        return {"value": card.definition(*given[:count], **settings)}
+        settings = {**card.settings, **dict(zip(names[count:], given[count:], strict=True))}
+        return {"value": form(*given[:count], **settings)}
 
+    per = dict.fromkeys(names[count:], "call") | ({"target": "label"} if has_rows else {})
     try:
-        return record(compute, inputs, "float32")
+        recorded = record(compute, names, "float32", per=per, has_rows=has_rows)
     except TraceError:
         return None
+    return unroll(recorded) if has_rows else recorded
 
 
 def print_function(recorded: Program) -> str:
@@ -136,17 +146,22 @@ def print_script(cards: Iterable[Card]) -> str:
     """Return a script whose `slopes` has a function for each card, with compound operations before it."""
     printed = list(cards)
     programs = {card.name: trace_card(card) for card in printed}
-    textbooks = {card.name: trace_textbook(card) for card in printed}
+    forms = {"textbook": {card.name: card.definition for card in printed}, "pytorch": FORMS}
+    recorded = {
+        (kind, card.name): form
+        for kind, by_name in forms.items()
+        for card in printed
+        if (form := trace_form(card, by_name.get(card.name)))
+    }
     parts = [HEAD]
-    for name in _needed([*programs.values(), *filter(None, textbooks.values())]):
+    for name in _needed([*programs.values(), *recorded.values()]):
         parts.append(f"const {name}={print_function(_compound(name))}")
     entries = []
     for card in printed:
         fields = {"f": print_function(programs[card.name]), "family": json.dumps(card.family)}
         fields["sliders"] = json.dumps(sliders(card), separators=(",", ":"))
         fields["target"] = json.dumps(target_of(card))
-        if textbook := textbooks[card.name]:
-            fields["textbook"] = print_function(textbook)
+        fields |= {kind: print_function(recorded[kind, card.name]) for kind in forms if (kind, card.name) in recorded}
         entries.append(f"{card.name}:{{{','.join(f'{key}:{text}' for key, text in fields.items())}}}")
     return "\n".join([*parts, "return {\n" + ",\n".join(entries) + "}})()\n"])
 
@@ -157,7 +172,12 @@ def target_of(card: Card) -> str:
     A loss of distances, which falls with the prediction for a no, cannot, nor one that divides by the target, nor one
     of two predictions.
     """
-    if not isinstance(card, Loss) or len(card._arguments) != 2 or not card.kind.spaces(card.settings)[0].is_unbounded:
+    if (
+        not isinstance(card, Loss)
+        or card.rowwise
+        or len(card._arguments) != 2
+        or not card.kind.spaces(card.settings)[0].is_unbounded
+    ):
         return ""
     if len(card.kind.learned) == 2:
         return ""
@@ -291,8 +311,11 @@ Slider = tuple[str, float, float, float, float]
 
 def sliders(card: Card) -> list[Slider]:
     """Return a slider for each input of the card's program after the first."""
-    found = [_slider_of_argument(card, place) for place in range(1, len(card._arguments))]
-    inputs = trace_card(card).inputs[len(card._arguments) :]
+    if is_of_rows(card):
+        found = [(name, 0.0, -4.0, 4.0, 0.1) for name in ENTRIES[1:]]
+    else:
+        found = [_slider_of_argument(card, place) for place in range(1, len(card._arguments))]
+    inputs = trace_card(card).inputs[1 + len(found) :]
     return found + [_slider(name, card.settings[name], card.parameters[name].domain) for name in inputs]
 
 
@@ -318,4 +341,5 @@ def _slider(name: str, default: float, domain: Any) -> Slider:
     step = 10.0 ** math.floor(math.log10((high - low) / 50))
     if not getattr(domain, "closed", True):
         low, high = (low + step if domain.low > -math.inf else low), (high - step if domain.high < math.inf else high)
+        low, high = min(low, float(default)), max(high, float(default))
     return name, float(default), *(float(f"{end:.6g}") for end in (low, high, step))

@@ -1,16 +1,5 @@
-// Exercises of a chapter, which the page checks, and softmax as a function of its first logit.
+// Exercises of a chapter, which the page checks.
 "use strict"
-
-/** The first probability of three logits, and its slope by the first. */
-slopes.softmax = {
-  family: "map",
-  sliders: [["second logit", 0, -4, 4, 0.1], ["third logit", 0, -4, 4, 0.1]],
-  f: (...logits) => {
-    const high = Math.max(...logits), sizes = logits.map((logit) => Math.exp(logit - high))
-    const rest = sizes.slice(1).reduce((sum, size) => sum + size), share = sizes[0] / (sizes[0] + rest)
-    return [share, (share * rest) / (sizes[0] + rest)]
-  },
-}
 
 const NEAR = 0.01 // share of an answer by which it may be off, as it is rounded
 

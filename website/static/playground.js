@@ -2,6 +2,7 @@
 "use strict"
 
 const COLOURS = 8
+const FAMILIES = { activation: "Activations", gate: "Gates", map: "Rows of three: the first entry", loss: "Losses" }
 
 /** Return the curves, span and axis that an address describes, as in "#f=gelu;elu(alpha=0.5)&x=-4,4&y=log". */
 function readAddress(hash) {
@@ -35,14 +36,17 @@ class Playground extends Plot {
   constructor(page) {
     super(page.querySelector("figure"), [], [-4, 4])
     this.page = page
+    this.first = this.figure.dataset.function.split(" ")
+    delete this.figure.dataset.function // no plot of its own
+    this.figure.querySelector("figcaption").remove() // each curve has a legend
     this.errors = new Plot(page.querySelector("figure.errors"), [], [-4, 4])
     this.errors.isLogarithmic = true
     this.map = page.querySelector("canvas")
     this.choice = element("select", { "aria-label": "Function to add" }, element("option", { value: "" }, "Add a function …"))
-    for (const family of ["activation", "gate", "loss"]) {
+    for (const [family, label] of Object.entries(FAMILIES)) {
       const names = Object.keys(slopes).filter((name) => slopes[name].family === family)
       const options = names.map((name) => element("option", { value: name }, name))
-      this.choice.append(element("optgroup", { label: { activation: "Activations", gate: "Gates", loss: "Losses" }[family] }, ...options))
+      this.choice.append(element("optgroup", { label }, ...options))
     }
     this.choice.addEventListener("change", () => {
       if (this.choice.value) this.add(this.choice.value)
@@ -63,7 +67,7 @@ class Playground extends Plot {
     this.view = span ?? [...this.span]
     this.isLogarithmic = isLogarithmic
     this.controls.querySelector("input[type=checkbox]").checked = isLogarithmic
-    if (!location.hash) curves.push({ name: "relu" }, { name: "gelu" }, { name: "silu" })
+    if (!location.hash) curves.push(...this.first.map((name) => ({ name })))
     for (const { name, numbers } of curves) this.add(name, numbers)
     this.draw()
   }
@@ -99,7 +103,7 @@ class Playground extends Plot {
   }
 
   drawErrors() {
-    const shown = this.curves.filter((curve) => curve.function.textbook)
+    const shown = this.curves.filter((curve) => Object.keys(FORMS).some((form) => form in curve.function))
     this.errors.figure.hidden = !shown.length
     if (!shown.length) return
     this.errors.curves = shown.map((curve) => Object.assign(new ErrorCurve(curve.name, curve.colour), { numbers: curve.numbers }))

@@ -15,7 +15,7 @@ const CHINESE = {
   "layer": "层", "gradient": "梯度", "flat units": "平坦的单元", "hidden": "隐藏层", "output": "输出层",
   "The points, and the side that the network gives each part of the plane": "各个点，以及网络把平面各处分到哪一侧",
   "Step": "步数", "loss": "损失", "of the points right": "的点分对",
-  "Answer": "回答", "Check": "检查", "Right.": "答对了。", "Not yet.": "还不对。", "A number, please.": "请填一个数。",
+  "textbook": "课本公式", "PyTorch": "PyTorch", "Answer": "回答", "Check": "检查", "Right.": "答对了。", "Not yet.": "还不对。", "A number, please.": "请填一个数。",
 }
 
 /** Return words in the language of the page. */
@@ -75,17 +75,23 @@ class Curve {
   }
 }
 
-/** The error of the textbook's form, computed in float32, in units in the last place. */
+const FORMS = { textbook: "textbook", pytorch: "PyTorch" } // formulas that a function may have beside its own, in words
+
+/** The errors of the textbook's formula and of PyTorch's, computed in float32, in units in the last place. */
 class ErrorCurve extends Curve {
   at(x) {
-    const numbers = [x, ...this.numbers].map(Math.fround)
-    const exact = this.function.f(...numbers)[0]
-    const error = Math.abs(this.function.textbook(...numbers) - exact) / stepOfFloat32(exact)
-    return [Number.isNaN(error) ? NO_DIGIT : Math.min(Math.max(error, 0.5), NO_DIGIT), NaN]
+    const numbers = [x, ...this.numbers].map(Math.fround), exact = this.function.f(...numbers)[0]
+    return Object.keys(FORMS).map((form) => {
+      const compute = this.function[form]
+      if (!compute) return NaN
+      const error = Math.abs(compute(...numbers) - exact) / stepOfFloat32(exact)
+      return Number.isNaN(error) ? NO_DIGIT : Math.min(Math.max(error, 0.5), NO_DIGIT)
+    })
   }
 
   describe(x) {
-    return `${write(this.at(x)[0], 3)} ulp`
+    const words = Object.values(FORMS), errors = this.at(x)
+    return errors.flatMap((error, k) => (Number.isNaN(error) ? [] : [`${say(words[k])} ${write(error, 3)} ulp`])).join(", ")
   }
 }
 

@@ -76,7 +76,7 @@ class Derivatives:
         gradient, hessian = np.empty_like(raw), np.empty_like(raw)
         with reading.quiet():
             for place, direction in enumerate(np.eye(raw.shape[1])):
-                first, second = self._at(raw, target, direction)
+                first, second = self._at(raw, target, np.broadcast_to(direction, raw.shape))
                 is_row = np.ndim(first) == 2
                 gradient[:, place] = first[:, place] if is_row else first
                 hessian[:, place] = second[:, place] if is_row and np.ndim(second) == 2 else second
