@@ -194,6 +194,11 @@ for (const node of document.querySelectorAll("article *")) {
   const [a, b] = [light(colour), light(ground(node))], ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
   if (ratio < 4.5) faults.push(`${node.tagName} ${node.textContent.trim().slice(0, 30)}: ${ratio.toFixed(2)}`)
 }
+for (const node of document.querySelectorAll("article [placeholder]")) {
+  const [a, b] = [light(rgba(getComputedStyle(node, "::placeholder").color)), light(ground(node))]
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+  if (ratio < 4.5) faults.push(`${node.placeholder}: ${ratio.toFixed(2)}`)
+}
 return faults
 """
 
