@@ -47,7 +47,7 @@ DIGITS = 25
 HOME = Path(kernels.__file__).parents[1]
 #: modules that compute a reading beside the card's kernels
 MODULES = {
-    "all": ("kernels/arithmetic/*.py",),
+    "all": tuple(f"kernels/arithmetic/{name}.py" for name in ("coefficients", "elementary", "machine")),
     "kernel": (),
     "torch kernel": ("fast/entries.py", "fast/short.py"),
     "NumPy": ("readings/numpy.py", "readings/tails.py", "readings/textbook.py"),
@@ -270,8 +270,8 @@ def digest_of(card: Card, reading: str) -> str:
     outputs = (("value",), ("slope",), ("vjp",), ("value", "slope"))
     sources = [kernels.source(card, *names, dtype=dtype) for names in outputs for dtype in ("float32", "float64")]
     peer = card.same_as["torch"].same if reading == "PyTorch" else ""
-    files = [path for name in (*MODULES["all"], *MODULES[reading]) for path in sorted(HOME.glob(name))]
-    texts = [*sources, peer, *(path.read_text(encoding="utf-8") for path in files)]
+    files = [HOME / name for name in (*MODULES["all"], *MODULES[reading])]
+    texts = [*sources, peer, *(file.read_text(encoding="utf-8") for file in files)]
     return sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
