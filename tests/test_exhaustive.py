@@ -85,6 +85,14 @@ def test_arb_decides_where_float64_does_not(monkeypatch):
     assert doubting.worst == pytest.approx(plain.worst, abs=1e-6)
 
 
+def test_far_out_float64_tells_the_errors_of_a_sine():
+    """Its slope has another value at each number there, so x times the slope of that says nothing of roundings."""
+    with np.errstate(all="ignore"):
+        count = Truth(slopes.snake, "slope", near(0x60010000)).count("kernel")
+    assert count.by_arb == 0
+    assert 0.4 < count.worst < 1
+
+
 def test_the_doubt_exceeds_the_errors_of_the_float64_kernel():
     for result in exhaustive.RESULTS:
         doubt, most = exhaustive.doubt_of(slopes.xielu, result)
