@@ -245,6 +245,47 @@ def test_errors_between_the_points_of_other_checks_are_found():
     assert re.search(r"\narguments = \(np\.float64\(2\.2\d+\),\)\n", finding.reproduce), finding.reproduce
 
 
+def wrong_in_float32(x):
+    """Is off in PyTorch alone, which computes float32 in float32."""
+    few = (x > 2.25) & (x < 2.3) if "float32" in str(x.dtype) else x != x
+    return x * ops.where(few, 1 + 1e-5, 1.0)
+
+
+def wrong_at_few_sizes(x):
+    """Is off in both dtypes, at numbers that only float32 would try otherwise."""
+    return x * ops.where((x > 2.0**-112) & (x < 2.0**-109), 1 + 1e-5, 1.0)
+
+
+def wrong_slope_at_few_sizes(x):
+    return 1.0 + ops.where((x > 2.0**-112) & (x < 2.0**-109), 1e-5, 0.0 * x)
+
+
+@pytest.mark.parametrize(
+    ("body", "slope", "message"),
+    [
+        (wrong_in_float32, lambda x: 1.0 + 0 * x, r"float32 (value|slope) by torch is"),
+        (wrong_at_few_sizes, lambda x: 1.0 + 0 * x, r"float64 value by (NumPy|torch) is"),
+        (lambda x: ops.where(x == x, x, x), wrong_slope_at_few_sizes, r"float64 slope by (NumPy|torch) is"),
+    ],
+)
+def test_errors_of_one_dtype_or_of_few_sizes_are_found(body, slope, message):
+    """Float32 is held against float64, and exact results decide where they differ."""
+    subject = Subject(card(body, slope, definition=lambda x: x))
+    (finding,) = run(subject, [check for check in CHECKS if check.__name__ == "whole_range"]).findings
+    assert re.search(message, finding.message), finding.message
+
+
+def test_a_loss_that_is_off_where_float32_is_sparse_is_found():
+    def off(prediction, target):
+        error = prediction - target
+        return error * error * ops.where((abs(error) > 2.0**-52) & (abs(error) < 2.0**-44), 1 + 1e-5, 1.0)
+
+    made = slopes.loss("regression", definition=lambda p, t: (p - t) ** 2)(off)
+    made.derivative(lambda p, t: 2 * (p - t))
+    (finding,) = run(Subject(made), [check for check in CHECKS if check.__name__ == "whole_range"]).findings
+    assert "float64 value" in finding.message
+
+
 def test_a_peer_that_only_reduces_is_compared_by_its_mean():
     right, wrong = (card(quick, quick_slope, same_as={"torch": f"sigmoid({z}).mean()"}) for z in ("2 * x", "x"))
     assert slopes.audit(right, quick=True).ok

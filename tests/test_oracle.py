@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import slopes
+from slopes import ops
+from slopes.truth.parts import Balls, split
 
 mpmath = pytest.importorskip("mpmath")
 
@@ -42,6 +44,52 @@ def test_slopes_differences_and_vjps_agree():
     oracle = slopes.exact(slopes.softmax, digits=20)
     pulled, differences = oracle.vjp([[1.0, 2.0]], [[1.0, 0.0]]), oracle.difference([[1.0, 2.0]], [[1.0, 0.0]])
     assert max(abs((pulled - differences).reshape(-1))) < 1e-19
+
+
+@pytest.mark.parametrize("name", ["gelu", "geglu", "softmax", "huber", "js_divergence", "dice", "triplet_margin"])
+def test_slopes_by_calculus_are_those_by_differences(name):
+    card = getattr(slopes, name)
+    oracle = slopes.exact(card, digits=12)
+    rng, options = np.random.default_rng(0), {}
+    if isinstance(card, slopes.card.Loss):
+        shape = (2, 3, 2) if card.kind.has_regions else (2, 3)
+        arguments = card.kind.examples(card.settings).sample(rng, shape)
+        options = {"reduction": "none"}
+    else:
+        arguments = rng.standard_normal((2, 4)), rng.standard_normal((2, 4 // card.parts))
+        arguments = arguments if card.rowwise else arguments[:1]
+    off = abs(oracle.calculus(*arguments, **options) - oracle.difference(*arguments, **options))
+    assert off.size
+    assert max(off.reshape(-1)) < 1e-11
+
+
+def test_calculus_gives_no_slope_where_its_digits_are_lost():
+    @slopes.activation
+    def lost(x):
+        return ops.log(ops.exp(x)) - x
+
+    assert mpmath.isnan(slopes.exact(lost).calculus(0.3))
+
+
+def test_definition_and_slope_together_are_those_by_themselves():
+    x = np.array([-30.0, -0.3, 0.0, 2.0, 1e20])
+    oracle = slopes.exact(slopes.mish)
+    for balls, method in zip(oracle.definition_with_slope(x), ("definition", "definition_slope"), strict=True):
+        exact = Balls(balls, oracle.digits)
+        assert list(exact[:]) == list(getattr(oracle, method)(x))
+        for part, same in zip(split(exact), split(exact[:]), strict=True):
+            assert list(part) == list(same)
+
+
+def test_balls_are_split_as_their_numbers_are():
+    flint = pytest.importorskip("flint")
+    numbers = "nan", "inf", "-inf", "0", "-0.75", (2**80 + 1, 2000), "-3e-400", "0 +/- 1e-400"
+    balls = Balls([flint.arb(x) for x in numbers], 20)
+    high, low, exponent = split(balls)
+    np.testing.assert_array_equal(high[:5], [np.nan, np.inf, -np.inf, 0.0, -0.75])
+    for part, same in zip((high, low, exponent), split(balls[:]), strict=True):
+        np.testing.assert_array_equal(part, same)
+    assert low[5] != 0
 
 
 def test_arrays_and_losses():

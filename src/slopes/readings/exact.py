@@ -457,13 +457,30 @@ def _middle(v: Any) -> Any:
     return v.mid() if type(v) is Number else v
 
 
+_has_calculus = False  #: whether `slope_of` works by dual numbers
+
+
+@contextmanager
+def calculus() -> Iterator[None]:
+    """Let `slope_of` differentiate by dual numbers in place of differences, while other threads wait."""
+    global _has_calculus
+    with _lock:
+        before, _has_calculus = _has_calculus, True
+        try:
+            yield
+        finally:
+            _has_calculus = before
+
+
 def slope_of(
     name: str, value: Callable[..., Array], x: Array, *rest: Array, cotangent: Array = 1, coupled: bool = False
 ) -> Array:
-    """By central differences at three times the working precision, for a body smooth near x.
+    """By central differences at three times the working precision, for a body smooth near x; see also `calculus`.
 
     Each column is moved by itself; if `coupled` (a value depends on other rows) each entry.
     """
+    if _has_calculus:
+        return _slope_by_calculus(value, x, rest, cotangent, coupled)
     digits = int(ctx.prec / BITS)
     x, *others = (_map(_middle, y) if isinstance(y, Exact) else y for y in (x, *rest))
     with precision(3 * digits):
@@ -482,13 +499,32 @@ def slope_of(
         return (np.reshape(slopes, x.shape) if coupled else np.stack(slopes, axis=-1)).view(Exact)
 
 
+def _slope_by_calculus(
+    value: Callable[..., Array], x: Array, rest: tuple[Array, ...], cotangent: Array, coupled: bool
+) -> Array:
+    if value(x, *rest).ndim == x.ndim:
+        return tangent(value, x, *rest) * cotangent
+    places = np.eye(x.size if coupled else x.shape[-1], dtype=bool)
+    slopes = []
+    for place in places.reshape(-1, *x.shape) if coupled else places:
+        moved = _map(lambda v, moves: Dual(v, Number(1)) if moves else v, x, np.broadcast_to(place, x.shape))
+        change = _map(lambda v: v.slope if type(v) is Dual else Number(0), value(moved, *rest)) * cotangent
+        slopes.append(np.sum(change.view(np.ndarray)) if coupled else change)
+    return (np.reshape(slopes, x.shape) if coupled else np.stack(slopes, axis=-1)).view(Exact)
+
+
 def tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:
     """Derivative of an element-wise value(x, *rest) by dual numbers; at a kink, of one side.
 
     Without a step, neither a nearby kink nor a short period misleads it.
     """
+    return _map(lambda v: v.slope, with_tangent(value, x, *rest))
+
+
+def with_tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:
+    """Dual numbers of an element-wise value(x, *rest) and its derivative; see `tangent`."""
     result = value(_map(lambda v: Dual(v, Number(1)), x), *rest)
-    return _map(lambda v: v.slope if type(v) is Dual else Number(0), result)
+    return _map(lambda v: v if type(v) is Dual else Dual(number(v), Number(0)), result)
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from slopes.card import Loss
 from slopes.kinds.spaces import Space
+from slopes.truth.parts import Parts, split
 from slopes.truth.samples import Samples
 
 ULPS = 4.0  #: allowed error of a card, unless it claims more
@@ -27,44 +27,37 @@ def _unit_exponents(exponent: Any, dtype: Any) -> Any:
 
 
 def ulps(result: Any, exact: Any, dtype: Any) -> Any:
-    """Error of each entry in ulps of the exact result; inf if only one of both is finite."""
+    """Error of each entry in ulps of the exact result (numbers or `Parts`); inf if only one of both is finite."""
     info = np.finfo(dtype)
     came = np.asarray(result, dtype).astype(np.float64)
-    high, low, exponent = split(exact)
+    high, low, exponent = parts = split(exact)
     unit = _unit_exponents(exponent, dtype)
     with np.errstate(all="ignore"):
         errors = abs(np.ldexp(came, -unit) - np.ldexp(high, exponent - unit) - np.ldexp(low, exponent - unit))
         wanted = np.ldexp(high, exponent)
-        beyond = (abs(wanted) > info.max) | ((abs(wanted) == info.max) & (low * high > 0))
+        beyond = _is_beyond(parts, dtype)
         right = (abs(came) >= info.max) & ((came > 0) == (wanted > 0))
     errors = np.where(beyond, np.where(right, 0.0, np.inf), errors)
     absent = np.isnan(wanted), np.isnan(came)
     return np.where(absent[0] | absent[1], np.where(absent[0] & absent[1], 0.0, np.inf), errors)
 
 
-def split(exact: Any) -> tuple[Any, Any, Any]:
-    """Split numbers of mpmath or floats into (high + low) · 2**exponent, where high is in [½, 1] or 0."""
-    exact = np.asarray(exact)
-    if exact.dtype != object:
-        high, exponent = np.frexp(exact.astype(np.float64))
-        return high, np.zeros_like(high), exponent.astype(int)
-    with np.errstate(invalid="ignore"):
-        high, low, exponent = np.frompyfunc(_split, 1, 3)(exact)
-    return np.asarray(high, float), np.asarray(low, float), np.asarray(exponent, int)
+def _is_beyond(parts: Parts, dtype: Any) -> Any:
+    """Whether a number is larger than the dtype's largest; NaN is not."""
+    most = np.finfo(dtype).max
+    with np.errstate(all="ignore"):
+        size = abs(np.ldexp(parts.high, parts.exponent))
+    return (size > most) | ((size == most) & (parts.low * parts.high > 0))
 
 
-def _split(x: Any) -> tuple[float, float, int]:
-    is_negative, mantissa, exponent, bits = getattr(x, "_mpf_", (0, 0, 0, 0))
-    if not mantissa:  # 0, inf and NaN; a float
-        high, exponent = math.frexp(x)
-        return high, 0.0, exponent
-    excess = max(int(bits) - 53, 0)
-    top, rest = mantissa >> excess, mantissa & ((1 << excess) - 1)
-    sign = -1.0 if is_negative else 1.0
-    high = sign * math.ldexp(top, excess - bits)
-    low = sign * math.ldexp(rest >> max(excess - 53, 0), max(excess - 53, 0) - bits)
-    # beyond these powers of 2 a number is inf or 0 in any format
-    return high, low, min(max(int(exponent) + int(bits), -(2**20)), 2**20)
+def fits(parts: Parts, dtype: Any) -> Any:
+    """Whether exact results are finite in a dtype."""
+    return ~np.isnan(parts.high) & ~_is_beyond(parts, dtype)
+
+
+def is_subnormal(parts: Parts, dtype: Any) -> Any:
+    """Whether exact results are 0 or below the dtype's normal numbers."""
+    return (parts.high == 0) | (parts.exponent <= np.finfo(dtype).minexp)
 
 
 def peak(values: Any) -> tuple[int, ...]:

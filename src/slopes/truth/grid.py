@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from slopes.card import Card, Loss, Map
 from slopes.domains import Interval, OneOf
 from slopes.kinds.spaces import Space
 from slopes.truth.oracle import Exactly
+from slopes.truth.parts import Balls
 from slopes.truth.samples import DIGITS, Samples
 
 #: format, and the NumPy dtype that carries it: bfloat16 is the upper half of a float32
@@ -74,7 +76,7 @@ class Grid(Samples):
     """Inputs of an audit, and many more over the whole range of the format.
 
     Element-wise cards are held against their definition, by calculus. `second`: only for second derivatives. `thin`:
-    fewer inputs, for one of many settings. `dense`: a thousand more.
+    fewer inputs, for one of many settings. `dense`: a thousand more, in float64 of all sizes of float32.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class Grid(Samples):
             line = line[abs(line) < FAR]
         elif "16" not in self.form:
             line = np.concatenate([line, _line(self.dtype, self.thin)])
-        if self.dense:
+        if self.dense and not self.thin:
             line = np.concatenate([line, _dense_line(self.dtype)])
         if self.thin:  # where the product with a parameter does not overflow
             line = line[abs(line) <= most / 64]
@@ -131,7 +133,8 @@ class Grid(Samples):
     def _pairs(self) -> list[Any]:
         card: Any = self.card
         spaces, rng = card.kind.spaces(card.settings), self.rng
-        columns = [_spread(space, rng, self.dtype, 60 if self.thin else 300) for space in spaces]
+        count = 60 if self.thin else 300
+        columns = [_spread(space, rng, self.dtype, count) for space in spaces]
         most = float(np.finfo(self.dtype).max)
         edges = np.array([sign * size for sign in (1, -1) for size in (most, most / 2, most / 4, most**0.5)])
         huge = np.stack(np.meshgrid(edges, edges), axis=-1).reshape(-1, 2).T
@@ -139,12 +142,24 @@ class Grid(Samples):
         beside = [_spread(space, rng, self.dtype, huge.shape[1]) for space in spaces]
         for place, numbers in zip(reals, huge, strict=False):
             beside[place] = numbers
-        return [np.concatenate(pair) for pair in zip(columns, beside, strict=True)]
+        columns = [np.concatenate(pair) for pair in zip(columns, beside, strict=True)]
+        if self.dense and self.dtype is np.float64:
+            singles = [_spread(space, rng, np.float32, count) for space in spaces]
+            columns = [np.concatenate(pair) for pair in zip(columns, singles, strict=True)]
+        return columns
 
     def of_term(self, card: Card) -> Grid:
         """Return the grid for a term of a sum, at the same arguments."""
         other = copy.copy(self)
         other.card, other.exactly, other._exact = card, Exactly(card, DIGITS), {}
+        other._parts = {}
+        return other
+
+    def where(self, chosen: Any) -> Grid:
+        """Return the grid at some of its arguments (a mask), and at 0."""
+        other = self.of_term(self.card)
+        zero = self.arguments[0] == 0
+        other.__dict__["arguments"] = tuple(x[chosen | zero] for x in self.arguments)
         return other
 
     @property
@@ -168,8 +183,8 @@ class Grid(Samples):
         return super().call(result, arguments)
 
     def by_torch(self, arguments: tuple[Any, ...] | None = None) -> dict[str, Any]:
-        """Results by PyTorch; the second derivative for the grid's own arguments alone, as it takes long to prepare."""
-        return self.results_by_torch(self.arguments if arguments is None else arguments, second=arguments is None)
+        """Results by PyTorch, at the grid's own arguments or others."""
+        return self.results_by_torch(self.arguments if arguments is None else arguments, second=self.second)
 
     def tensors(self, arguments: tuple[Any, ...]) -> list[Any]:
         import torch
@@ -184,25 +199,35 @@ class Grid(Samples):
             return pull(slope[..., slope.shape[-1] // 2])
         return pull(slope[..., 0] if self.card.rowwise else slope)
 
-    # ---------------------------------------------------------------------- the exact second derivative
+    # --------------------------------------------------------------------------------- the exact results
+
+    def exact(self, result: str, dtype: Any) -> Any:
+        """See `Samples.exact`; value and slope of a definition are computed together, as `Balls`."""
+        name = np.dtype(dtype).name
+        if not self.card.rowwise and result != "second" and (result, name) not in self._exact:
+            with suppress(Exception):  # a definition without a slope may have values
+                both = self._by_definition("definition_with_slope", self.arguments, self.options)
+                self._exact["value", name], self._exact["slope", name] = (Balls(balls, DIGITS) for balls in both)
+        return super().exact(result, dtype)
 
     def oracle(self, result: str) -> Any:
         if result == "second":
             return self._second
         if self.card.rowwise:
             return super().oracle(result)
-        return lambda *arguments, **options: self._by_definition(result, arguments, options)
+        method = "definition" if result == "value" else "definition_slope"
+        return lambda *arguments, **options: self._by_definition(method, arguments, options)
 
-    def _by_definition(self, result: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        """Values or slopes of the definition, with more digits where one term may vanish beside another."""
+    def _by_definition(self, method: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Results of a method of `Exactly`, with more digits where one term may vanish beside another."""
         sizes = [abs(np.asarray(x, dtype=np.float64)) for x in arguments]
         plain = np.all([(x == 0) | ((x >= ORDINARY[0]) & (x <= ORDINARY[1])) for x in sizes], axis=0)
-        exact = np.empty(plain.shape, dtype=object)
+        shape = (2, *plain.shape) if method == "definition_with_slope" else plain.shape
+        exact = np.empty(shape, dtype=object)
         for chosen, reach in ((plain, 0), (~plain, REACH)):
             if chosen.any():
-                oracle = Exactly(self.card, DIGITS, reach)
-                compute = oracle.definition if result == "value" else oracle.definition_slope
-                exact[chosen] = compute(*(np.asarray(x)[chosen] for x in arguments), **options)
+                compute = getattr(Exactly(self.card, DIGITS, reach), method)
+                exact[..., chosen] = compute(*(np.asarray(x)[chosen] for x in arguments), **options)
         return exact
 
     def _second(self, *arguments: Any, **options: Any) -> Any:
@@ -253,11 +278,17 @@ def _line(dtype: Any, thin: bool) -> Any:
 
 
 def _dense_line(dtype: Any) -> Any:
-    """A thousand random numbers of common sizes, and near the underflow of exp."""
+    """A thousand random numbers of common sizes, near the underflow of exp, and in float64 of each size of float32."""
     rng = np.random.default_rng(7)
     tails = -np.log(float(np.finfo(dtype).smallest_subnormal)) * rng.uniform(0.9, 1.02, 60)
     sizes = np.concatenate([rng.uniform(0, 6, 500), 10 ** rng.uniform(-8, 2, 300), rng.uniform(6, 40, 140), tails])
-    return (sizes * rng.choice([-1, 1], sizes.shape)).astype(dtype)
+    line = sizes * rng.choice([-1, 1], sizes.shape)
+    if dtype is np.float64:
+        single = np.finfo(np.float32)
+        exponents = np.arange(int(single.minexp - single.nmant), int(single.maxexp))
+        positive, negative = np.ldexp(1 + rng.random((2, exponents.size)), exponents)
+        line = np.concatenate([line, positive, -negative])
+    return line.astype(dtype)
 
 
 def _spread(space: Space, rng: np.random.Generator, dtype: Any, count: int) -> Any:

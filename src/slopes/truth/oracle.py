@@ -10,10 +10,11 @@ import numpy as np
 
 from slopes.card import Card, Loss, Map
 from slopes.extras import require
+from slopes.truth.parts import SMALLEST, Balls, bits_of
 
 LARGEST = 20_000  #: highest working precision in digits
+FEW = 100  #: highest working precision in digits where another way serves as well
 ZERO = 400  #: from so many digits on a 0 is accepted: in float64 numbers below 1e-324 are 0
-SMALLEST = 5e-324
 
 
 def exact(card: Card, digits: int = 50) -> Exactly:
@@ -57,9 +58,19 @@ class Exactly:
 
     def difference(self, *arguments: Any, **options: Any) -> Any:
         """Slope (of a map: the vjp) by differences of the body; NaN where they do not converge, as at a jump."""
+        return self._converge(self._slope_of_body, arguments, options, unsettled=math.nan, proven=False)
+
+    def calculus(self, *arguments: Any, **options: Any) -> Any:
+        """Slope (of a map: the vjp) of the body by dual numbers: at a kink of one side, NaN where digits are lost."""
+        from slopes.readings.exact import calculus
+
+        with calculus():
+            return self._converge(self._slope_of_body, arguments, options, unsettled=math.nan, limit=FEW)
+
+    @property
+    def _slope_of_body(self) -> Callable[..., Any]:
         bare: Any = self.card._copy_with(slope_body=None)
-        compute = bare.vjp if isinstance(bare, Map) else bare.slope
-        return self._converge(compute, arguments, options, unsettled=math.nan, proven=False)
+        return bare.vjp if isinstance(bare, Map) else bare.slope
 
     def definition(self, *arguments: Any, **options: Any) -> Any:
         """Value of the textbook definition."""
@@ -70,40 +81,65 @@ class Exactly:
         textbook = self.card._copy_with(body=self.card.textbook)
         return Exactly(textbook, self.digits, self.reach).tangent(*arguments, **options)
 
+    def definition_with_slope(self, *arguments: Any, **options: Any) -> tuple[Any, Any]:
+        """(`definition`, `definition_slope`), computed together, as arrays of balls; see `Balls`."""
+        from slopes.readings.exact import with_tangent
+
+        textbook = Exactly(self.card._copy_with(body=self.card.textbook), self.digits, self.reach)
+        both = textbook._converging(textbook._by_calculus(with_tangent), arguments, options)
+        return tuple(np.frompyfunc(lambda x: (x.value, x.slope), 1, 2)(both))
+
     def tangent(self, *arguments: Any, **options: Any) -> Any:
         """Slope of an element-wise card's body by calculus; at a kink, the slope of one side."""
         from slopes.readings.exact import tangent
 
-        def compute(x: Any, *rest: Any, **options: Any) -> Any:
-            return tangent(lambda x, *rest: self.card(x, *rest, **options), x, *rest)
+        return self._converge(self._by_calculus(tangent), arguments, options)
 
-        return self._converge(compute, arguments, options)
+    def _by_calculus(self, derive: Callable[..., Any]) -> Callable[..., Any]:
+        def compute(x: Any, *rest: Any, **options: Any) -> Any:
+            return derive(lambda x, *rest: self.card(x, *rest, **options), x, *rest)
+
+        return compute
 
     def _converge(
         self, compute: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any],
-        unsettled: float | None = None, proven: bool = True,
+        unsettled: float | None = None, proven: bool = True, limit: int | None = None,
     ) -> Any:  # fmt: skip
-        """Compute with ever more digits until each entry has enough.
+        """Numbers of mpmath; see `_converging`."""
+        return Balls(self._converging(compute, arguments, options, unsettled, proven, limit), self.digits)[()]
+
+    def _converging(
+        self, compute: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any],
+        unsettled: float | None = None, proven: bool = True, limit: int | None = None,
+    ) -> Any:  # fmt: skip
+        """Compute balls with ever more digits until each entry has enough, of a dual number both parts.
 
         With `proven` the balls tell how many digits they have; without, two results must agree. Beyond the limit,
         return `unsettled` or, if that is None, raise ArithmeticError.
         """
-        from slopes.readings.exact import BITS, number, precision, to_mpmath
+        from slopes.readings.dual import Dual
+        from slopes.readings.exact import number, precision
 
         self._check(arguments, options)
-        loss, digits = isinstance(self.card, Loss), self.digits + 10 + self.reach
-        bits = int(self.digits * BITS) + 4
+        loss, digits, bits = isinstance(self.card, Loss), self.digits + 10 + self.reach, bits_of(self.digits)
+
+        def is_proven(x: Any) -> bool:
+            if type(x) is Dual:
+                return is_proven(x.value) and is_proven(x.slope)
+            return bool(proven and x.rel_accuracy_bits() >= bits)
 
         def is_settled(before: Any, after: Any) -> bool:
-            if proven and after.rel_accuracy_bits() >= bits:
-                return True
-            return self._agree(before, after, digits, proven)
+            if type(before) is Dual:
+                return is_settled(before.value, after.value) and is_settled(before.slope, after.slope)
+            return is_proven(after) or self._agree(before, after, digits, proven)
 
         with precision(digits):
             entered = [_labels_or_exact(argument, loss and place > 0) for place, argument in enumerate(arguments)]
             result = np.asarray(compute(*entered, **options))
-        before, limit = result, LARGEST if unsettled is None or self.card.rowwise else LARGEST // 6
-        open_ = ~_mask(lambda x: proven and x.rel_accuracy_bits() >= bits, result)
+        if limit is None:
+            limit = LARGEST if unsettled is None or self.card.rowwise else LARGEST // 6
+        before = result
+        open_ = ~_mask(is_proven, result)
         while open_.any():
             if digits > limit:
                 if unsettled is None:
@@ -120,11 +156,7 @@ class Exactly:
                     result[again] = compute(*(_part(argument, again) for argument in entered), **options)
                 open_ = open_ & ~_mask(is_settled, before, result)
             before = result
-
-        def public(x: Any) -> Any:
-            return to_mpmath(number(0) if x.contains(0) and abs(x) < SMALLEST else x, 2 * bits)
-
-        return np.asarray(np.frompyfunc(public, 1, 1)(result))[()]
+        return result
 
     def _check(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
         """Raise the card's errors for invalid arguments, unless they are mpmath numbers."""

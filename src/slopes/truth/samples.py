@@ -10,6 +10,7 @@ import numpy as np
 
 from slopes.card import Card, Loss, Map
 from slopes.truth.oracle import Exactly
+from slopes.truth.parts import Parts, split
 
 DIGITS = 25  #: correct digits of the exact results
 
@@ -19,6 +20,7 @@ class Samples:
         self.card, self.seed = card, seed
         self.exactly = Exactly(card, DIGITS)
         self._exact: dict[tuple[str, str], Any] = {}
+        self._parts: dict[tuple[str, str], Parts] = {}
 
     @property
     def rng(self) -> np.random.Generator:
@@ -149,7 +151,7 @@ class Samples:
         return torch.stack([pull(column) for column in columns], 1)
 
     def exact(self, result: str, dtype: Any) -> Any:
-        """Exact "value", "slope" (by the derivative, if any) or "difference" at the inputs."""
+        """Exact "value", "slope" (by the derivative, if any), "calculus" or "difference" at the inputs."""
         key = result, np.dtype(dtype).name
         if key not in self._exact:
             arguments = self.inputs(dtype)
@@ -158,9 +160,18 @@ class Samples:
             self._exact[key] = np.asarray(self.oracle(result)(*arguments, **self.options))
         return self._exact[key]
 
+    def parts(self, result: str, dtype: Any) -> Parts:
+        """Exact results as pairs of floats, with which NumPy compares them."""
+        key = result, np.dtype(dtype).name
+        if key not in self._parts:
+            self._parts[key] = split(self.exact(result, dtype))
+        return self._parts[key]
+
     def oracle(self, result: str) -> Any:
         if result == "value":
             return self.exactly
+        if result == "calculus":
+            return self.exactly.calculus
         if result == "difference" or self.card.slope_body is None:
             return self.exactly.difference
         return self.exactly.vjp if isinstance(self.card, Map) else self.exactly.slope

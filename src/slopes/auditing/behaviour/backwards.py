@@ -25,7 +25,7 @@ def backward(subject: Subject) -> Iterator[Finding]:
         function = _by_hand(subject, arguments)
         uneven = subject.family == "activation" and not subject.form.elementwise  # its rows may have constant sums
         cotangent, weigh = uneven_weights(subject(*arguments)) if uneven else (None, "")
-        found = slopes(subject, arguments, cotangent, by=by)
+        found = slopes(subject, arguments, cotangent, by=by, in_doubt=True)
         wrong = [at for at in found if at.off > 1e-6]
         if not wrong:
             continue
@@ -94,7 +94,7 @@ def upstream_gradient(subject: Subject) -> Iterator[Finding]:
     cotangent, weigh = uneven_weights(whole(*arguments))
     if cotangent is None:
         return
-    found = slopes(whole, arguments, cotangent)
+    found = slopes(whole, arguments, cotangent, in_doubt=True)
     wrong = [at for at in found if at.off > 1e-6]
     if wrong and any(at.due != 0 for at in found) and not _gives_its_argument(whole, arguments):
         yield _not_the_derivative(
@@ -142,7 +142,8 @@ def _differentiated_again(subject: Subject, arguments: Arguments) -> Iterator[Fi
             "note",
         )
     second = torch.zeros_like(gradient) if leaf.grad is None else leaf.grad
-    wrong = [at for at in slopes(subject, arguments, of_gradient=weights, gradient=second) if at.off > 1e-5]
+    found = slopes(subject, arguments, of_gradient=weights, gradient=second, in_doubt=True)
+    wrong = [at for at in found if at.off > 1e-5]
     if not wrong:
         return
     worst = max(wrong, key=lambda at: at.off)

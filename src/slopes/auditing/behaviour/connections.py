@@ -105,7 +105,7 @@ def _entries(subject: Subject) -> Iterator[Finding]:
     for seed in range(2):
         arguments = subject.draw(seed)
         cotangent, weigh = uneven_weights(subject(*arguments))
-        for at in slopes(subject, arguments, cotangent):
+        for at in slopes(subject, arguments, cotangent, in_doubt=True):
             if at.came == 0 and at.off > 1e-6:
                 yield differences_in_code(subject, arguments, at, weigh).finding(
                     f"training never corrects a part of {subject.form.names[0]}: an entry changes the result and has "
@@ -122,7 +122,7 @@ def _partly_cut(subject: Subject) -> Iterator[Finding]:
     if custom_function(subject, arguments) is not None:
         return  # `backward` checks it
     cotangent, weigh = uneven_weights(subject(*arguments))
-    wrong = [at for at in slopes(subject, arguments, cotangent) if at.off > 1e-4]
+    wrong = [at for at in slopes(subject, arguments, cotangent, in_doubt=True) if at.off > 1e-4]
     if wrong:
         yield differences_in_code(subject, arguments, wrong[0], weigh).finding(
             "training follows a part of the result alone: the rest is hidden from the gradient, which is not the "

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from slopes.auditing.behaviour.common import print_steepest
 from slopes.auditing.evidence import is_lost
@@ -71,14 +72,13 @@ def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
 def _lost(subject: Subject, arguments: Arguments) -> str:
     """Name the result that is wrongly NaN or infinite; "" if none is, or the subject raises."""
     try:
-        value = subject(*arguments).detach()
+        value, gradient = _value_and_gradient(subject, arguments)
         if bool(torch.isnan(value).any()):
             return "the value is nan"
         if bool(torch.isinf(value).any()):
             return "the value is inf" if _premature(subject, arguments) else ""
-        if subject.form.numpy:
+        if gradient is None:
             return ""
-        _, gradient = subject.gradient(*arguments)
         lost = ~torch.isfinite(gradient)
         if not bool(lost.any()):
             return ""
@@ -87,8 +87,16 @@ def _lost(subject: Subject, arguments: Arguments) -> str:
             if not bool((wide[lost].abs() < torch.finfo(torch.float32).max).any()):
                 return ""  # too large for float32 by nature
         return f"the value is finite and the gradient is {gradient[lost].reshape(-1)[0].item()}"
-    except (SubjectError, Disconnected):
+    except SubjectError:
         return ""
+
+
+def _value_and_gradient(subject: Subject, arguments: Arguments) -> tuple[Tensor, Tensor | None]:
+    """(result, its gradient), by one call where it has a gradient."""
+    if not subject.form.numpy:
+        with contextlib.suppress(SubjectError, Disconnected):
+            return subject.gradient(*arguments)
+    return subject(*arguments).detach(), None
 
 
 def _premature(subject: Subject, arguments: Arguments) -> bool:
