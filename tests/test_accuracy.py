@@ -430,6 +430,36 @@ def test_a_library_is_imported_without_what_its_losses_do_not_need(tmp_path, mon
         del sys.modules[name]
 
 
+SCORE = """
+def score():
+    try:
+        import costly
+    except ImportError:
+        return "without"
+    return "with"
+"""
+
+
+def test_a_library_that_others_use_too_is_whole_after_a_comparison(tmp_path, monkeypatch):
+    (tmp_path / "costly.py").touch()
+    (tmp_path / "of_scores").mkdir()
+    (tmp_path / "of_scores" / "__init__.py").write_text("from of_scores import fixes, scores")
+    (tmp_path / "of_scores" / "fixes.py").write_text(OPTIONAL)
+    (tmp_path / "of_scores" / "scores.py").write_text(SCORE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(libraries.SPARED, "of_scores", ("costly",))
+    loaded = libraries.load("of_scores")
+    assert loaded.fixes.costly is None
+    assert libraries.load("of_scores") is loaded is sys.modules["of_scores"]
+    with libraries._sparing("of_scores"):
+        assert loaded.scores.score() == "without"
+    assert sys.modules["of_scores.scores"] is loaded.scores
+    assert importlib.import_module("of_scores.fixes").costly is not None
+    assert loaded.scores.score() == "with"
+    for name in ("costly", "of_scores", "of_scores.fixes", "of_scores.scores"):
+        del sys.modules[name]
+
+
 # ------------------------------------------------------------------------------------ command line
 
 

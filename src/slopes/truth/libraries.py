@@ -27,8 +27,9 @@ ON_TORCH = ("torch", "torchvision", "kornia", "monai", "timm", "smp", "entmax", 
 ON_JAX = ("jax", "optax")
 ON_NUMPY = ("scipy", "sklearn")
 KNOWN = (*ON_TORCH, *ON_JAX, *ON_NUMPY)
-#: packages that a library imports whole, 100 MB, and that its losses do without
-SPARED = {"monai": ("matplotlib", "pandas", "sklearn")}
+#: packages that a library imports whole, up to 100 MB, and that its losses do without
+SPARED = {"monai": ("matplotlib", "pandas", "sklearn"), "sklearn": ("pandas",)}
+ASKING = ("monai",)  #: libraries whose modules ask one of them for optional packages, and keep the answers
 
 
 def load(library: str) -> ModuleType:
@@ -52,22 +53,41 @@ def load(library: str) -> ModuleType:
 
 @functools.cache
 def _import_sparingly(name: str) -> ModuleType:
-    """Import a package without those in SPARED, and forget it, so that a later import is whole."""
-    plain = builtins.__import__
+    """Import a package without those in SPARED, and forget it if it keeps that they are missing."""
+    with _sparing(name):
+        try:
+            return importlib.import_module(name)
+        finally:
+            if name in ASKING:
+                for imported in [x for x in sys.modules if x.partition(".")[0] == name]:
+                    del sys.modules[imported]
+
+
+@contextmanager
+def _sparing(name: str) -> Iterator[None]:
+    """Refuse a package those in SPARED that are not loaded, and forget modules that it imports without them."""
+    spared = [x for x in SPARED.get(name, ()) if x not in sys.modules]
+    if not spared:
+        yield
+        return
+    plain, lacking = builtins.__import__, set[str]()
 
     def sparing(module: str, *given: Any, **named: Any) -> ModuleType:
-        importer = sys._getframe(1).f_globals.get("__name__", "")
-        if module.partition(".")[0] in SPARED[name] and importer.partition(".")[0] == name:
+        frame = sys._getframe(1)
+        importer = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] in spared and importer.partition(".")[0] == name:
+            if frame.f_code.co_name == "<module>":
+                lacking.add(importer)
             raise ModuleNotFoundError(f"{name} is imported without {module}", name=module)
         return plain(module, *given, **named)
 
     builtins.__import__ = sparing  # type: ignore[assignment]
     try:
-        return importlib.import_module(name)
+        yield
     finally:
         builtins.__import__ = plain
-        for imported in [x for x in sys.modules if x.partition(".")[0] == name]:
-            del sys.modules[imported]
+        for module in lacking:
+            sys.modules.pop(module, None)
 
 
 def call(
@@ -79,18 +99,18 @@ def call(
     """
     module, expression = load(library), card.same_as[library].same
     names = [argument.name for argument in card.kind.arguments] if isinstance(card, Loss) else ["x"]
-    for path in re.findall(r"([A-Za-z_][\w.]*)\.\w+\(", expression):
-        if not hasattr(module, path.partition(".")[0]):
-            with suppress(ImportError):  # it is no module, but an object's method
-                importlib.import_module(f"{module.__name__}.{path}")
-    scope = {**vars(module), **card.settings, "inf": np.inf}
-    if library in ON_JAX:
-        scope["jax"] = importlib.import_module("jax")
+    with _sparing(module.__name__), _computing_in(library, module, arguments[0].dtype):
+        for path in re.findall(r"([A-Za-z_][\w.]*)\.\w+\(", expression):
+            if not hasattr(module, path.partition(".")[0]):
+                with suppress(ImportError):  # it is no module, but an object's method
+                    importlib.import_module(f"{module.__name__}.{path}")
+        scope = {**vars(module), **card.settings, "inf": np.inf}
+        if library in ON_JAX:
+            scope["jax"] = importlib.import_module("jax")
 
-    def compute(*given: Any) -> Any:
-        return eval(expression, {**scope, **dict(zip(names, given, strict=True))})  # the card's author wrote it
+        def compute(*given: Any) -> Any:
+            return eval(expression, {**scope, **dict(zip(names, given, strict=True))})  # the card's author wrote it
 
-    with _computing_in(library, module, arguments[0].dtype):
         if library in ON_TORCH:
             return _by_torch(compute, arguments, slope, cotangent)
         if library in ON_JAX:
