@@ -698,3 +698,51 @@ def test_float32_is_rounded_right_by_numpy_and_within_two_units_by_the_others():
     assert {key for key, error in others.items() if error > 2} <= ABOVE_TWO
     within_one = [key for key, error in others.items() if error <= 1]
     assert len(within_one) > len(record) / 2, f"{len(within_one)} of {len(record)}"
+
+
+# ------------------------------------------------------------------------------------- measured causes
+
+
+def second_derivatives(name, form="float64"):
+    """(arguments, ours, errors as a function of results) on the grid for second derivatives."""
+    grid = Grid(catalogue.CARDS[name], form, second=True)
+    exact = grid.exact("second", grid.dtype)
+    return grid.arguments, grid.by_torch()["second"], lambda came: ulps(came, exact, grid.dtype)
+
+
+@pytest.mark.parametrize("name", ["softplus", "log_sigmoid"])
+def test_second_derivatives_of_softplus_are_those_of_pytorch(name):
+    (x,), ours, _ = second_derivatives(name, "float32")
+    tensor = torch.from_numpy(x).requires_grad_()
+    own = {"softplus": torch.nn.functional.softplus, "log_sigmoid": torch.nn.functional.logsigmoid}[name]
+    (slope,) = torch.autograd.grad(own(tensor).sum(), tensor, create_graph=True)
+    (second,) = torch.autograd.grad(slope.sum(), tensor)
+    np.testing.assert_array_equal(ours, second.numpy())
+
+
+def test_second_derivatives_of_reglu_are_off_at_its_kink_alone():
+    (x, *_), ours, errors = second_derivatives("reglu")
+    assert (x[(errors(ours) > 4).any(-1)] == 0).all()
+
+
+def test_second_derivatives_of_charbonnier_are_off_by_the_rounding_of_its_quotient():
+    mpmath = importlib.import_module("mpmath")
+    (x, y), ours, errors = second_derivatives("charbonnier")
+
+    def form(u):
+        return 1e3 / ((1 + u * u) * np.sqrt(1 + u * u))
+
+    with mpmath.workprec(200):
+        exact = [float((mpmath.mpf(float(a)) - float(b)) / 1e-3) for a, b in zip(x, y, strict=True)]
+    assert errors(ours).max() > errors(form((x - y) / 1e-3)).max() > 4 > errors(form(np.array(exact))).max()
+
+
+def test_second_derivatives_of_msle_are_off_by_a_difference():
+    mpmath = importlib.import_module("mpmath")
+    (x, y), ours, errors = second_derivatives("msle")
+    with mpmath.workprec(200):
+        logs = [mpmath.log1p(float(a)) - mpmath.log1p(float(b)) for a, b in zip(x, y, strict=True)]
+        exact = 2 * np.array([float(1 - log) for log in logs]) / (1 + x) ** 2
+    rounded = 2 * (1 - np.array([float(log) for log in logs])) / (1 + x) ** 2
+    assert np.nanmax(errors(ours)) > 4
+    assert np.nanmax(errors(rounded)) > 4 > 3 > np.nanmax(errors(exact))

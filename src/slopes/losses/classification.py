@@ -268,13 +268,17 @@ def margin_softmax(prediction, target, *, margin: Radians = 0.5, scale: Positive
 
 @margin_softmax.derivative
 def _(prediction, target, *, margin, scale, form):
-    logits, largest = scale * prediction, ops.top(prediction) == 1
+    logits, rows = scale * prediction, ops.one_hot(target, like=prediction)
     excess = scale * _taken(prediction, margin, form) - ops.softmax_logit(logits)
-    missed = ops.scaled(sigmoid(excess), ops.one_hot(target, like=prediction))
+    missed = ops.scaled(sigmoid(excess), rows)
+    own = missed * (_rise_of_taken(prediction, margin, form) - 1)
+    if target.ndim < prediction.ndim:  # a label's rivals among themselves do not depend on its logit
+        return scale * (own + ops.softmax(where(rows == 1, -inf, logits)) * ops.sum(missed))
+    largest = ops.top(prediction) == 1
     others = where(largest, 0.0, missed / where(largest, 1.0, ops.softmax_complement(logits)))
     rivals = ops.softmax(where(largest, -inf, logits))  # as a quotient, the largest's complement may underflow
     drawn = ops.softmax(logits) * ops.sum_others(others, logits) + rivals * ops.sum(where(largest, missed, 0.0))
-    return scale * (missed * (_rise_of_taken(prediction, margin, form) - 1) + drawn)
+    return scale * (own + drawn)
 
 
 @loss(

@@ -48,7 +48,7 @@ def _held_ratio(prediction, target):
 def _log_mean(gap, part, logit, rest):
     """log(1 − part + part · exp(gap)); `logit` is logit(part) + gap, `rest` log(1 − part)."""
     far = gap > 60
-    near = log1p(part * expm1(where(far, 0.0, gap)))
+    near = ops.with_slope_of(log1p(part * expm1(where(far, 0.0, gap))), lambda: softplus(logit) + rest)
     return where(far, softplus(logit) + rest, near)
 
 
@@ -215,4 +215,7 @@ def _(prediction, target, *, temperature):
     (share, other), (rest, other_rest), ratio, terms = _compare(prediction, target, temperature)
     near = terms < rest  # the log then has more digits
     apart = where(other > 0.5, rest - other_rest, other - share)
-    return temperature * where(near, share * expm1(where(near, ratio, 0.0)), apart)
+    slope = temperature * where(near, share * expm1(where(near, ratio, 0.0)), apart)
+    return ops.with_slope_of(
+        slope, lambda: temperature * (softmax(prediction / temperature) - softmax(target / temperature))
+    )

@@ -406,16 +406,29 @@ def softmax_complement(r: ModuleType, x: Array) -> Array:
     return r.where(top, others, 1 + others - powers) / (1 + others)
 
 
-def softmax_pulled_closely(r: ModuleType, x: Array, cotangent: Array) -> Array:
-    """p·(c − Σ p·c), where p is (whole + rest) / total: near the largest entry `whole` is 1 and `rest` small.
+def softmax_sums(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
+    """(whole, rest, and the sum of each), with softmax(x) = (whole + rest) / the sum of both sums.
 
-    Terms without `rest` cancel exactly, as the first digits of the cotangent have room for their sum.
+    Near the largest entry `whole` is 1, and `rest` has all digits of the difference.
     """
     _, shifted = r.shift_by_top(x)
     near = shifted > -1
     whole = r.widen(near, like=shifted)
     rest = r.where(near, r.expm1(r.maximum(shifted, -1.0)), r.exp(shifted))
-    wholes, rests = r.sum(whole), r.sum(rest)
+    return whole, rest, r.sum(whole), r.sum(rest)
+
+
+def softmax_closely(r: ModuleType, x: Array) -> Array:
+    """Rounded once but for the exponential of entries far from the largest."""
+    whole, rest, wholes, rests = softmax_sums(r, x)
+    size, total = whole + rest, nonzero(r, wholes + rests)
+    high, low = divide(size, rest - (size - whole), total, rests - (total - wholes))
+    return high + low
+
+
+def softmax_pulled_closely(r: ModuleType, x: Array, cotangent: Array) -> Array:
+    """p·(c − Σ p·c); terms of `whole` cancel exactly, as the cotangent's first digits have room for their sum."""
+    whole, rest, wholes, rests = softmax_sums(r, x)
     room = r.sum(r.absolute(cotangent)) * r.SPLIT[x.dtype]
     first = (cotangent + room) - room
     last = cotangent - first
@@ -423,7 +436,7 @@ def softmax_pulled_closely(r: ModuleType, x: Array, cotangent: Array) -> Array:
     gap = exact + ((last * wholes - r.sum(whole * last)) + (cotangent * rests - r.sum(rest * cotangent)))
     size, total = whole + rest, wholes + rests
     square = total * total + 2 * total * (rests - (total - wholes))
-    return (gap * size + gap * (rest - (size - whole))) / square
+    return (gap * size + gap * (rest - (size - whole))) / nonzero(r, square)
 
 
 def overlap_slopes(

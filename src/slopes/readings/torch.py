@@ -35,7 +35,7 @@ decay, softplus = partial(tails.decay, _this), partial(tails.softplus, _this)
 mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
 root_of_square = partial(tails.root_of_square, _this)
-softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
+log_softmax = partial(tails.log_softmax, _this)
 sum_others, softmax_logit = partial(tails.sum_others, _this), partial(tails.softmax_logit, _this)
 softmax_pulled_closely = partial(tails.softmax_pulled_closely, _this)
 gauss = partial(tails.gauss, _this)
@@ -266,6 +266,23 @@ def with_slope_of(value: Array, form: Callable[[], Array]) -> Array:
     smooth = form()
     change = smooth - smooth.detach()
     return value.detach() + torch.where(change == change, change, 0.0)  # inf − inf is NaN
+
+
+def softmax(x: Array) -> Array:
+    """Where it is differentiated, probabilities are rounded once, as later slopes are products and sums of them."""
+    if _is_traced() or not (_may_differentiate(x) and _may_need_vjp(x)):
+        return tails.softmax(_this, x)
+    return with_vjp(_close_softmax, _pull_softmax, x)
+
+
+def _close_softmax(x: Array) -> Array:
+    form = tails.softmax_closely if x.dtype == torch.float64 else tails.softmax
+    return form(_this, double(x)).to(x.dtype)
+
+
+def _pull_softmax(x: Array, cotangent: Array) -> Array:
+    p = softmax(x)
+    return p * (cotangent * softmax_complement(x) - sum_others(p * cotangent, x))
 
 
 def softmax_complement(x: Array) -> Array:
