@@ -50,6 +50,7 @@ def printed():
         ("docs/audit/README.md", "../../README.md", "../start.md"),
         ("docs/lesson.md", "images/lesson/depth.png", "../images/lesson/depth.png"),
         ("docs/lesson.md", "../examples/lesson.py", documents.home() + "/blob/main/examples/lesson.py"),
+        ("docs/accuracy.md", "exhaustive.csv", documents.home() + "/blob/main/docs/exhaustive.csv"),
         ("docs/lesson.md", "#a-place", "#a-place"),
         ("docs/lesson.md", "https://example.org/x.md", "https://example.org/x.md"),
     ],

@@ -42,7 +42,9 @@ def home() -> str:
 
 def has_page(path: str) -> bool:
     """Return whether the site has a file of the repository: a document or a picture."""
-    return path in NAMED or (path.startswith("docs/") and (ROOT / path).is_file())
+    return path in NAMED or (
+        path.startswith("docs/") and path.endswith((".md", ".png", ".svg")) and (ROOT / path).is_file()
+    )
 
 
 def relink(text: str, document: str) -> str:
