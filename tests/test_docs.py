@@ -152,8 +152,8 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-#: extras for developers, and for kernels, without which everything works
-SET_APART = ("test", "dev", "docs", "fast", "cuda", "boosting")
+#: extras for developers, for kernels, without which everything works, and for other libraries
+SET_APART = ("test", "dev", "docs", "fast", "cuda", "boosting", "lightning", "transformers")
 
 
 def lower_bounds() -> dict[str, str]:

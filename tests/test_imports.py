@@ -13,7 +13,22 @@ import pytest
 
 import slopes
 
-OPTIONAL = ("torch", "flint", "mpmath", "sympy", "numba", "matplotlib", "sklearn", "click", "rich", "jinja2")
+OPTIONAL = (
+    "torch",
+    "flint",
+    "mpmath",
+    "sympy",
+    "numba",
+    "matplotlib",
+    "sklearn",
+    "click",
+    "rich",
+    "jinja2",
+    "lightning",
+    "pytorch_lightning",
+    "transformers",
+    "accelerate",
+)
 
 
 def run(script: str, *, absent: bool = False) -> str:
@@ -106,6 +121,14 @@ def test_every_test_is_collected_or_skipped_without_the_extras():
             "slopes.audit needs flint and mpmath and torch: pip install 'slopes[torch,audit]'",
         ),
         ("slopes.compare()", "slopes.compare needs torch and sklearn and jinja2 and rich: pip install 'slopes[lab]'"),
+        (
+            "slopes.integrations.lightning",
+            "slopes.integrations.lightning needs lightning: pip install 'slopes[lightning]'",
+        ),
+        (
+            "slopes.integrations.transformers",
+            "slopes.integrations.transformers needs transformers and accelerate: pip install 'slopes[transformers]'",
+        ),
         ("slopes.relu.tex", "a formula needs sympy: pip install 'slopes[audit]'"),
         (
             "slopes.loss('regression')(f).value_and_slope(1.0, 2.0)",

@@ -613,7 +613,7 @@ def test_the_guides_name_every_loss_and_activation_by_its_page():
 
 
 def test_every_public_function_is_in_the_reference_with_an_example():
-    modules = {"boosting", "ops", "catalogue", "domains", "kernels", "nn", "testing"}
+    modules = {"boosting", "integrations", "ops", "catalogue", "domains", "kernels", "nn", "testing"}
     public = {name for name in dir(slopes) if not name.startswith("_")} - set(CARDS) - modules
     public |= {f"boosting.{name}" for name in slopes.boosting.__all__}
     texts = [path.read_text() for path in guides.paths() if path.parent.name == "api"]

@@ -9,7 +9,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "slopes": "boosting ops catalogue domains kernels nn testing",
+    "slopes": "boosting integrations ops catalogue domains kernels nn testing",
     "slopes.card": "activation loss Activation Loss",
     "slopes.facts": "Paper",
     "slopes.truth.oracle": "exact",

@@ -32,6 +32,7 @@ from torch import Tensor
 from slopes import boosting as boosting
 from slopes import catalogue as catalogue
 from slopes import domains as domains
+from slopes import integrations as integrations
 from slopes import kernels as kernels
 from slopes import nn as nn
 from slopes import ops as ops

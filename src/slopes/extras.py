@@ -12,6 +12,8 @@ EXTRAS = {
     "lab": ("click", "rich", "jinja2", "matplotlib", "PIL", "sklearn"),
     "data": ("mlxtend", "statsmodels", "pyarrow"),
     "cluster": ("distributed",),
+    "lightning": ("lightning",),
+    "transformers": ("transformers", "accelerate"),
 }
 
 
