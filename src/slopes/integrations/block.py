@@ -34,7 +34,7 @@ class Block:
 
 
 def numbers_of(diagnosis: Diagnosis) -> dict[str, float]:
-    """Return the numbers to log, by names that every logger takes, without those that are unknown."""
+    """Return the numbers to log, by names that every logger takes, without unknown ones."""
     numbers = {
         "findings": float(len(diagnosis.findings)),
         "dead": max((layer.dead for layer in diagnosis.layers), default=math.nan),

@@ -24,12 +24,12 @@ class WatcherCallback(Callback):  # type: ignore[misc]
     It looks at every `every`-th step of the optimizer. When `samples` inputs have been seen, the numbers of the
     diagnosis go to all loggers of the Trainer: ``slopes/findings`` (a count), ``slopes/dead`` and ``slopes/saturated``
     (the largest share in a layer), ``slopes/gradient_ratio`` (the gradient norm of the last layer over the first's)
-    and ``slopes/update`` (the largest relative change of weights in a step). Those that are unknown are left out.
+    and ``slopes/update`` (the largest relative change of weights in a step). Unknown numbers are left out.
     `watcher` has the diagnoses.
 
     With `stop_on_nan`, a gradient that is inf or NaN raises `NonFiniteError` before the optimizer takes its step.
     `module` is the name of the part to watch, such as "model". Name it where ``training_step`` calls that part and not
-    the LightningModule itself: `stop_on_nan` repeats a call of what is watched.
+    the LightningModule itself: `stop_on_nan` repeats a call of the watched module.
 
     Raises ImportError without Lightning; as the training starts, AttributeError for an unknown `module`, ValueError for
     numbers below 1.
@@ -54,7 +54,7 @@ class WatcherCallback(Callback):  # type: ignore[misc]
         self._block = Block(Watcher(model, every=self.every, samples=self.samples, stop_on_nan=self.stop_on_nan))
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Begin a step, unless this batch's gradients are added to those of the batch before."""
+        """Begin a step, unless this batch's gradients are added to earlier ones."""
         if self._block is not None:
             self._step = trainer.global_step
             self._block.begin()
@@ -70,7 +70,7 @@ class WatcherCallback(Callback):  # type: ignore[misc]
             self._end(trainer)
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
-        """End a step that waits for more batches: those of the validation are no part of it."""
+        """End a step that waits for more batches: the batches of a validation are no part of it."""
         self._end(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:

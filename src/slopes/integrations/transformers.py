@@ -31,8 +31,8 @@ class WatcherCallback(TrainerCallback):  # type: ignore[misc]
     It looks at every `every`-th step of the optimizer. When `samples` inputs (rows of the batches) have been seen, the
     numbers of the diagnosis go to ``trainer.log``: ``slopes/findings`` (a count), ``slopes/dead`` and
     ``slopes/saturated`` (the largest share in a layer), ``slopes/gradient_ratio`` (the gradient norm of the last layer
-    over the first's) and ``slopes/update`` (the largest relative change of weights in a step). Those that are unknown
-    are left out.
+    over the first's) and ``slopes/update`` (the largest relative change of weights in a step). Unknown numbers are
+    left out.
 
     With `stop_on_nan`, a gradient that is inf or NaN raises `NonFiniteError` before the optimizer takes its step.
 
@@ -80,10 +80,10 @@ def compute_loss_func(loss: Loss, *, shift: bool | None = None, **options: Any) 
     """Return a loss as the `compute_loss_func` of a Hugging Face Trainer.
 
     The prediction is the output `logits` of the model, or its first output; half types become float32. The target is
-    `labels`; those of −100 do not count if the loss has `ignore_index`. `num_items_in_batch`, the number of labels in
-    all batches of a step, divides the sum, so that gradients that are accumulated over batches are those of one large
-    batch. Where it is None the mean is taken. Shapes are the loss's own: logits [..., classes] with integer labels
-    [...], or two of one shape; logits [..., 1] also go with labels [...] of numbers.
+    `labels`; a label of −100 does not count if the loss has `ignore_index`. `num_items_in_batch`, the number of labels
+    in all batches of a step, divides the sum, so that gradients accumulated over batches equal the gradients of one
+    large batch. Where it is None the mean is taken. Shapes are the loss's own: logits [..., classes] with integer
+    labels [...], or two of one shape; logits [..., 1] also go with labels [...] of numbers.
 
     `shift` tells whether token t is to predict label t + 1, as in a causal language model; labels of tokens [batch,
     tokens] need it. `options` are the loss's parameters and keywords, such as `label_smoothing`. With `class_weight`,
