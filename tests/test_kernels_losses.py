@@ -76,7 +76,7 @@ def assert_compiled_as_plain(plainly, call, *tensors, atol):
 # ----------------------------------------------------------------------------------------- the results
 
 
-@pytest.mark.parametrize("chosen", mark_exhaustive(LOSSES, every=12), ids=[card.name for card in LOSSES])
+@pytest.mark.parametrize("chosen", mark_exhaustive(LOSSES, every=16), ids=[card.name for card in LOSSES])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_arrays(chosen, dtype):
     card, arguments = chosen, arguments_of(chosen, dtype)

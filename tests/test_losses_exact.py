@@ -107,7 +107,7 @@ def test_digits_that_are_easily_lost(name, arguments, parameters, allowed):
 
 
 @pytest.mark.parametrize("temperature", mark_exhaustive([10.0, 1.0, 2.0]))
-@pytest.mark.parametrize("gap", [1e-12, 1e-6, 1e-3, 0.1, 1.0, 10.0])
+@pytest.mark.parametrize("gap", mark_exhaustive([1e-12, 1e-6, 1e-3, 0.1, 1.0, 10.0], every=2))
 def test_a_student_near_its_teacher_keeps_the_digits_of_the_difference(gap, temperature):
     torch = pytest.importorskip("torch")
     for dtype in (np.float64, np.float32):
@@ -366,7 +366,7 @@ def test_a_focal_loss_tells_an_almost_certain_target_from_a_certain_one():
         assert definitions.ulps(result, wanted, np.float64).max() <= 4
 
 
-@pytest.mark.parametrize("delta", [3.3, 0.7, 1.0])
+@pytest.mark.parametrize("delta", mark_exhaustive([3.3, 0.7, 1.0]))
 def test_pseudo_huber_is_within_four_at_any_delta(delta):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)

@@ -191,7 +191,7 @@ def test_the_exponential_of_a_difference_is_within_1_ulp(dtype):
 # ------------------------------------------------------------------------------------------- tensors
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", mark_exhaustive([torch.float32, torch.float64, torch.bfloat16], every=2), ids=str)
 def test_losses_under_autocast_come_to_kernels(dtype, used):
     x = (torch.randn(ROWS, CLASSES, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3).to(dtype)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -303,7 +303,9 @@ def test_probability_rows_are_targets(used):
     torch.testing.assert_close(gradient, slope, rtol=1e-10, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["distillation", "cosine", "cosine_embedding", "triplet_margin", "kl_div"])
+@pytest.mark.parametrize(
+    "name", mark_exhaustive(["distillation", "cosine", "cosine_embedding", "triplet_margin", "kl_div"], every=3)
+)
 def test_losses_of_other_kinds_agree_with_the_plain_way(name, used):
     loss = CARDS[name]
     drawn = loss.kind.examples(loss.settings).sample(np.random.default_rng(0), (ROWS, CLASSES))
@@ -493,7 +495,7 @@ def test_a_module_takes_probability_rows(used):
 # -------------------------------------------------------------------------------------------- arrays
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", mark_exhaustive(["float64", "float32"]))
 @pytest.mark.parametrize("option", OPTIONS)
 def test_losses_of_arrays_agree_with_the_plain_way(option, dtype, used):
     options = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in OPTIONS[option].items()}
@@ -540,7 +542,7 @@ def test_threads_share_the_rows(threads):
     assert torch.equal(result[1], expected[1])
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "poly1", "softmax_focal"])
+@pytest.mark.parametrize("name", mark_exhaustive(["cross_entropy", "softmax_focal", "poly1"], every=2))
 def test_labels_are_smoothed_without_a_matrix_of_targets(name, used, monkeypatch):
     monkeypatch.setattr(numpy_reading, "one_hot", None)
     monkeypatch.setattr(slopes.readings.torch, "one_hot", None)

@@ -543,7 +543,9 @@ ONE_BY_ONE = [card for card in dict.fromkeys(slopes.catalogue.ACTIVATIONS.values
 
 
 @pytest.mark.parametrize(
-    "chosen", [*ONE_BY_ONE, slopes.elu.with_(alpha=0.5), slopes.gelu.with_(approximate="tanh")], ids=str
+    "chosen",
+    mark_exhaustive([slopes.elu.with_(alpha=0.5), slopes.gelu.with_(approximate="tanh"), *ONE_BY_ONE], every=3),
+    ids=str,
 )
 def test_functions_of_pytorch_in_place_of_a_card_give_the_same(chosen):
     from slopes.comparing.training.kernels import activation_kernel
