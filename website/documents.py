@@ -19,6 +19,7 @@ NAMED = {
     LESSONS["en"]: "lesson/index.md",
     LESSONS["zh"]: "lesson/zh/index.md",
 }
+PICTURES = (".png", ".svg")  #: how names of pictures end
 #: the entries of a page's menu, where others are below it; "*" are all in its folder
 CHILDREN = {"audit/index.md": "*", "compare/index.md": "*"}
 
@@ -42,9 +43,7 @@ def home() -> str:
 
 def has_page(path: str) -> bool:
     """Return whether the site has a file of the repository: a document or a picture."""
-    return path in NAMED or (
-        path.startswith("docs/") and path.endswith((".md", ".png", ".svg")) and (ROOT / path).is_file()
-    )
+    return path in NAMED or (path.startswith("docs/") and path.endswith((".md", *PICTURES)) and (ROOT / path).is_file())
 
 
 def relink(text: str, document: str) -> str:
@@ -83,7 +82,7 @@ def write_documents(sources: pathlib.Path) -> None:
         text = text.replace("# slopes\n", "# Start\n", 1) if document == "README.md" else text
         path.write_text(text + _menu(page), encoding="utf-8")
     for picture in ROOT.glob("docs/**/*"):
-        if picture.suffix in (".png", ".svg"):
+        if picture.suffix in PICTURES:
             path = sources / picture.relative_to(ROOT / "docs")
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(picture, path)

@@ -394,8 +394,7 @@ def softmax_complement(x: Array) -> Array:
 
 def softmax_pulled(x: Array, cotangent: Array) -> Array:
     """The cotangent pulled back through `softmax`."""
-    p = softmax(x)
-    return p * (cotangent * softmax_complement(x) - sum_others(p * cotangent, x))
+    return tails.softmax_pulled(reading(x), x, cotangent)
 
 
 def softmax_pulled_closely(x: Array, cotangent: Array) -> Array:

@@ -11,10 +11,10 @@ CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
         ("reglu", SECOND),
     ),
     "small tensors of float32 use PyTorch's own function, whose double backward is s·(1 − s), without digits where "
-    "s is near 1, and 0 beyond 20. An accurate form in float64 takes twice the time for a few numbers, as that of "
-    "sigmoid does.": (("softplus", SECOND), ("log_sigmoid", SECOND)),
+    "s is near 1, and 0 beyond 20. An accurate form in float64, which sigmoid has, takes twice the time for a few "
+    "numbers.": (("softplus", SECOND), ("log_sigmoid", SECOND)),
     "it falls with the third power of the residual, so that roundings of residual, quotient and root count up to three "
-    "times; by one formula, and with an exact quotient, that of charbonnier is within 4.": (
+    "times; one formula with an exact quotient brings charbonnier within 4.": (
         ("charbonnier", SECOND),
         ("pseudo_huber", SECOND),
         ("barron_general", SECOND),

@@ -39,7 +39,7 @@ BLOCKS = {"NumPy": 2**13, "torch": 2**12 - 2**8}  #: numbers of an array or tens
 READINGS = ("kernel", "torch kernel", "NumPy", "torch", "PyTorch")
 RESULTS = ("value", "slope")
 THRESHOLDS = (0.500001, 1.000001, 2.000001)  #: units in the last place; a tie is right on either side
-CHECKED = 2**12  #: random numbers, twice, at which Arb checks the float64 kernel
+CHECKED = 2**12  #: random bit patterns, and as many numbers of common sizes; Arb checks the float64 kernel there
 SIZES = (0.0, 1.0, np.inf)  #: sizes of x times the slope that float64's errors may be proportional to
 MARGIN = 16.0
 DIGITS = 25
@@ -357,7 +357,7 @@ def measure(exact: Array, following: Array, most: float) -> tuple[Array, Array]:
 def doubt_of(card: Any, result: str) -> tuple[float, float]:
     """`MARGIN` times the largest error of the float64 kernel that Arb finds, in terms, and the `most` of these.
 
-    That is the least of `SIZES` by which no error is large: far out, a sine is as exact as elsewhere.
+    `most` is the first of `SIZES` that leaves no error large: far out, a sine is as exact as elsewhere.
     """
     rng = np.random.default_rng(0)
     bits = rng.integers(0, 2**32, CHECKED, dtype=np.uint32)

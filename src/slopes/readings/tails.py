@@ -406,6 +406,11 @@ def softmax_complement(r: ModuleType, x: Array) -> Array:
     return r.where(top, others, 1 + others - powers) / (1 + others)
 
 
+def softmax_pulled(r: ModuleType, x: Array, cotangent: Array) -> Array:
+    p = r.softmax(x)
+    return p * (cotangent * r.softmax_complement(x) - r.sum_others(p * cotangent, x))
+
+
 def softmax_sums(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
     """(whole, rest, and the sum of each), with softmax(x) = (whole + rest) / the sum of both sums.
 

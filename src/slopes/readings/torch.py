@@ -272,17 +272,12 @@ def softmax(x: Array) -> Array:
     """Where it is differentiated, probabilities are rounded once, as later slopes are products and sums of them."""
     if _is_traced() or not (_may_differentiate(x) and _may_need_vjp(x)):
         return tails.softmax(_this, x)
-    return with_vjp(_close_softmax, _pull_softmax, x)
+    return with_vjp(_close_softmax, partial(tails.softmax_pulled, _this), x)
 
 
 def _close_softmax(x: Array) -> Array:
     form = tails.softmax_closely if x.dtype == torch.float64 else tails.softmax
     return form(_this, double(x)).to(x.dtype)
-
-
-def _pull_softmax(x: Array, cotangent: Array) -> Array:
-    p = softmax(x)
-    return p * (cotangent * softmax_complement(x) - sum_others(p * cotangent, x))
 
 
 def softmax_complement(x: Array) -> Array:
