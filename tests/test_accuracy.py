@@ -710,31 +710,17 @@ def second_derivatives(name, form="float64"):
     return grid.arguments, grid.by_torch()["second"], lambda came: ulps(came, exact, grid.dtype)
 
 
-@pytest.mark.parametrize("name", ["softplus", "log_sigmoid"])
-def test_second_derivatives_of_softplus_are_those_of_pytorch(name):
-    (x,), ours, _ = second_derivatives(name, "float32")
-    tensor = torch.from_numpy(x).requires_grad_()
-    own = {"softplus": torch.nn.functional.softplus, "log_sigmoid": torch.nn.functional.logsigmoid}[name]
-    (slope,) = torch.autograd.grad(own(tensor).sum(), tensor, create_graph=True)
-    (second,) = torch.autograd.grad(slope.sum(), tensor)
-    np.testing.assert_array_equal(ours, second.numpy())
+@pytest.mark.parametrize("form", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["softplus", "log_sigmoid", "charbonnier", "pseudo_huber"])
+def test_second_derivatives_far_out_keep_their_digits(name, form):
+    """PyTorch's softplus has a second derivative of 0 beyond 20; roundings of a residual count three times."""
+    _, ours, errors = second_derivatives(name, form)
+    assert np.nanmax(errors(ours)) < 4
 
 
 def test_second_derivatives_of_reglu_are_off_at_its_kink_alone():
     (x, *_), ours, errors = second_derivatives("reglu")
     assert (x[(errors(ours) > 4).any(-1)] == 0).all()
-
-
-def test_second_derivatives_of_charbonnier_are_off_by_the_rounding_of_its_quotient():
-    mpmath = importlib.import_module("mpmath")
-    (x, y), ours, errors = second_derivatives("charbonnier")
-
-    def form(u):
-        return 1e3 / ((1 + u * u) * np.sqrt(1 + u * u))
-
-    with mpmath.workprec(200):
-        exact = [float((mpmath.mpf(float(a)) - float(b)) / 1e-3) for a, b in zip(x, y, strict=True)]
-    assert errors(ours).max() > errors(form((x - y) / 1e-3)).max() > 4 > errors(form(np.array(exact))).max()
 
 
 def test_second_derivatives_of_msle_are_off_by_a_difference():

@@ -10,15 +10,6 @@ CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
     "a gate of exactly 0 is a kink of the slope: differences give the mean of both sides, autograd the left side.": (
         ("reglu", SECOND),
     ),
-    "small tensors of float32 use PyTorch's own function, whose double backward is s·(1 − s), without digits where "
-    "s is near 1, and 0 beyond 20. An accurate form in float64, which sigmoid has, takes twice the time for a few "
-    "numbers.": (("softplus", SECOND), ("log_sigmoid", SECOND)),
-    "it falls with the third power of the residual, so that roundings of residual, quotient and root count up to three "
-    "times; one formula with an exact quotient brings charbonnier within 4.": (
-        ("charbonnier", SECOND),
-        ("pseudo_huber", SECOND),
-        ("barron_general", SECOND),
-    ),
     "it is a difference of 1 and the logarithm, whose rounding counts more the nearer both are; with an exact "
     "difference it is within 3.": (("msle", SECOND),),
 }

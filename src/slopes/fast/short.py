@@ -95,8 +95,6 @@ OWN: dict[str, Callable[..., Value | None]] = {
     "elu": lambda alpha: (lambda x: functional.elu(x, alpha)) if is_single(alpha) and alpha <= 1 else None,
     "celu": lambda alpha: functional.elu if alpha == 1.0 else None,
     "selu": lambda: functional.selu,
-    "softplus": lambda beta: functional.softplus if beta == 1.0 else None,
-    "log_sigmoid": lambda: functional.logsigmoid,
 }
 """By the card's name: a function of its parameters for PyTorch's function, or None."""
 # in half types they round once at most, where the format holds their parameters
@@ -151,6 +149,18 @@ def tanhshrink() -> Pair:
         return torch.where(square < small, near, wide - torch.tanh(wide)).float()
 
     return value, lambda g, x: (g * torch.square(torch.tanh(x.double()))).float()
+
+
+def softplus(beta: float) -> Pair | None:
+    """PyTorch's own has no second derivative beyond 20, and few digits of it before."""
+    if beta != 1.0:
+        return None
+    return functional.softplus, lambda g, x: _aten.softplus_backward.default(g, x, 1.0, 20.0)
+
+
+def log_sigmoid() -> Pair:
+    """The slope is softplus's at −x."""
+    return functional.logsigmoid, lambda g, x: _aten.softplus_backward.default(g, -x, 1.0, 20.0)
 
 
 def softsign() -> Pair:
@@ -226,7 +236,7 @@ def gelu_tanh() -> Pair:
 FORMS: dict[str, Callable[..., Pair | None]] = {
     form.__name__: form
     for form in (
-        hard_sigmoid, hard_swish, sigmoid, tanh, tanhshrink, softsign, silu, mish, gelu,
+        hard_sigmoid, hard_swish, sigmoid, tanh, tanhshrink, softplus, log_sigmoid, softsign, silu, mish, gelu,
         gelu_tanh,
     )
 }  # fmt: skip
@@ -246,9 +256,9 @@ There 1 − sigmoid(x), 1 − tanh(x)² and 1 + erf(x/√2) keep at least eight 
 """
 ROUGH: dict[str, Value] = {
     "hard_sigmoid": functional.hardsigmoid, "hard_swish": functional.hardswish, "softsign": functional.softsign,
-    "tanhshrink": functional.tanhshrink,
+    "tanhshrink": functional.tanhshrink, "softplus": functional.softplus, "log_sigmoid": functional.logsigmoid,
 }  # fmt: skip
-"""PyTorch's functions for the other cards with short forms; accurate enough in no range."""
+"""PyTorch's functions for the other cards with short forms: in no range do all their derivatives keep digits."""
 
 
 def rough_function(name: str, settings: dict[str, Any]) -> Value | None:

@@ -66,13 +66,18 @@ def _rounding_of_residual(prediction, target):
     return (prediction - (residual - part)) - (target + part)
 
 
-def _rounding_of_square(prediction, target, b, c):
-    """((prediction − target) / c)² / b less its rounded value; 0 for a large square."""
+def _rounding_of_quotient(prediction, target, c):
+    """((prediction − target) / c rounded, its exact value less that); both 0 for a large quotient."""
     near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
     prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
-    residual, lost = prediction - target, _rounding_of_residual(prediction, target)
+    residual = prediction - target
     scaled = residual / c
-    lost = (ops.fma(scaled, -c, residual) + lost) / c
+    return scaled, (ops.fma(scaled, -c, residual) + _rounding_of_residual(prediction, target)) / c
+
+
+def _rounding_of_square(prediction, target, b, c):
+    """((prediction − target) / c)² / b less its rounded value; 0 for a large square."""
+    scaled, lost = _rounding_of_quotient(prediction, target, c)
     share = scaled / b
     return ops.fma(scaled, share, -scaled * share) + scaled * (ops.fma(share, -b, scaled) / b) + 2 * share * lost
 
@@ -262,14 +267,22 @@ def _bent(u):
     return held, sqrt(1 + held * held)
 
 
-def _over_root(u):
-    """u / sqrt(1 + u²)."""
-    held, root = _bent(u)
+def _over_root(prediction, target, c):
+    """u / sqrt(1 + u²) for u = (prediction − target) / c."""
+    held, root = _bent((prediction - target) / c)
 
-    def form():  # far from 0 the slope of this quotient cancels
+    def form():  # far out the slope of the quotient cancels, and falls with u³, so that roundings of u count thrice
         far = absolute(held) > 0.5
-        near, inverse = where(far, 0.0, held), 1 / where(far, held, 1.0)
-        return where(far, sign(held) / sqrt(1 + inverse * inverse), near / sqrt(1 + near * near))
+        divisor = where(far, held, 1.0)
+
+        def curve():
+            near, inverse = where(far, 0.0, held), 1 / divisor
+            return where(far, sign(held) * (1 + inverse * inverse) ** -0.5, near * (1 + near * near) ** -0.5)
+
+        scaled, lost = _rounding_of_quotient(prediction, target, c)
+        of_inverse = where(far, ops.fma(1 / divisor, divisor, -1.0), 0.0)
+        rest = -3 * scaled * (lost + scaled * of_inverse) / (1 + scaled * scaled)
+        return curve() + curve() * ops.stop_gradient(rest)
 
     return ops.with_slope_of(held / root, form)
 
@@ -297,7 +310,7 @@ def charbonnier(prediction, target, *, eps: Positive = 1e-3):
 
 @charbonnier.derivative
 def _(prediction, target, *, eps):
-    return _over_root((prediction - target) / eps)
+    return _over_root(prediction, target, eps)
 
 
 @loss(
@@ -321,7 +334,7 @@ def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
 
 @pseudo_huber.derivative
 def _(prediction, target, *, delta):
-    return delta * _over_root((prediction - target) / delta)
+    return delta * _over_root(prediction, target, delta)
 
 
 FAR = 2.0**56  #: from here on sqrt(1 + u²) is |u| to all digits
@@ -386,7 +399,7 @@ def _(prediction, target, *, alpha, c):
     few = clip((prediction - target) / c, -1e4, 1e4)
     slope = where(alpha < -1e20, few * exp(-few * few / 2), bent) / c
     is_pseudo_huber = isinstance(alpha, (int, float)) and alpha == 1
-    return ops.with_slope_of(slope, lambda: _over_root((prediction - target) / c) / c) if is_pseudo_huber else slope
+    return ops.with_slope_of(slope, lambda: _over_root(prediction, target, c) / c) if is_pseudo_huber else slope
 
 
 @loss(

@@ -187,8 +187,11 @@ exp_of_size = partial(tails.exp_of_size, _this)
 
 
 def fma(x: Array, a: Array, c: Array) -> Array:
+    """A number `a` is rounded to x's dtype, as PyTorch's products round it."""
     if _double(x) == torch.float32:
         return a * x + c
+    if x.dtype == torch.float32 and isinstance(a, (int, float)):
+        a = torch.full((), a, dtype=x.dtype, device=x.device)
     return tails.fma(_this, x.to(torch.float64), a, c).to(x.dtype)
 
 
