@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
+import torch
 from sklearn import metrics
 
 import slopes
@@ -165,11 +166,19 @@ def as_text(y_true, y_pred):
     [
         ({"metrics": [failing]}, "the metric failing fails: KeyError: 'no such thing'."),
         ({"metrics": [as_text]}, "the metric as_text fails: ValueError: could not convert string to float"),
-        ({"augment": failing}, "augment, your failing, fails: KeyError: 'no such thing'."),
+        (
+            {"augment": failing},
+            "augment, your failing, fails: KeyError: 'no such thing'; it is called as augment(inputs), or",
+        ),
         ({"step": failing}, "step, your failing, fails: KeyError"),
         ({"init": failing}, "init, your failing, fails: KeyError"),
         ({"optimizer": failing}, "optimizer, your failing, fails: KeyError"),
         ({"schedule": failing}, "schedule, your failing, fails: KeyError"),
+        (
+            {"schedule": torch.optim.lr_scheduler.CosineAnnealingLR},
+            "schedule, your CosineAnnealingLR, fails: TypeError: CosineAnnealingLR.__init__() missing 1 required "
+            "positional argument: 'T_max'; it is called as schedule(share of the steps done).",
+        ),
         ({"schedule": lambda share: float("nan")}, "the schedule must give a finite factor of the rate, got nan."),
         (
             {"augment": lambda x: x[:, :2]},

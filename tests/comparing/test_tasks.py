@@ -430,12 +430,13 @@ class Dicts(torch.utils.data.Dataset):
 
 def test_loaders_dicts_and_mappings():
     pairs = torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(LABELS))
-    expected = resolve((X, LABELS))
+    expected, samples = resolve((X, LABELS)), [Dicts()[place] for place in range(60)]
     loader = torch.utils.data.DataLoader(pairs, batch_size=7, shuffle=True)
-    for data in (loader, Dicts(), [Dicts()[place] for place in range(60)], {"x": X, "y": LABELS}):
+    for data in (loader, Dicts(), samples, {"x": X, "y": LABELS}):
         task = resolve(data)
         assert torch.equal(task.targets, expected.targets)
         torch.testing.assert_close(task.inputs, expected.inputs)
+    assert resolve(samples, target="label").fingerprint == resolve(samples).fingerprint
     assert resolve((loader, loader, loader)).fingerprint == resolve(((X, LABELS),) * 3).fingerprint
 
 

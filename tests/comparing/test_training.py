@@ -15,7 +15,7 @@ from torch import nn
 
 import slopes
 from helpers import mark_exhaustive
-from slopes.comparing import training
+from slopes.comparing import plain, training
 from slopes.comparing.feeding import Feed
 from slopes.comparing.job import Cell, Job
 from slopes.comparing.metrics import Judged, Metric
@@ -344,6 +344,21 @@ def test_what_cannot_be_stacked_is_trained_in_the_loop_and_says_why(source):
         assert outcome["engine"] == "loop"
         assert "vmap" in outcome["why"]
         assert outcome["stack"] == 1
+
+
+def wrapped_margin(z, y):
+    """A loss that `torch.func.vmap` does not take."""
+    return nn.functional.multi_margin_loss(z, y)
+
+
+def test_a_loss_that_cannot_be_stacked_leaves_the_others_in_their_stack(monkeypatch):
+    monkeypatch.setattr(probe, "_no_gain", lambda *_: "")
+    losses = (slopes.cross_entropy, plain.as_loss(wrapped_margin))
+    made = job(engine="auto", activations=(slopes.relu,), losses=losses, epochs=1)
+    there = cells(made)
+    outcomes = training.train(made, there)
+    assert [o["engine"] for o in outcomes] == [("stack", "loop")[cell.loss] for cell in there]
+    assert [o["stack"] for o in outcomes] == [(4, 1)[cell.loss] for cell in there]
 
 
 def test_small_networks_are_stacked_and_alone_ones_are_not():

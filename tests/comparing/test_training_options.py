@@ -282,6 +282,11 @@ def test_fitted_weights_keep_the_variance_through_layers():
         ("schedule", "cosine(warmup=500)", "warmup of cosine must be a share of the steps, >= 0 and < 1, got 500."),
         ("step", "mine", "step must be a function, got 'mine'."),
         ("augment", 3, "augment must be a function, got 3."),
+        (
+            "optimizer",
+            torch.optim.SGD(nn.Linear(1, 1).parameters()),
+            "optimizer must be a name or a function, so that each network has its own; got SGD object.",
+        ),
         ("device", "cuba", "no device 'cuba' here: "),
         ("patience", 0, "patience must be a whole number of at least 1, got 0."),
     ],

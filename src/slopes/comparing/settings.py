@@ -154,6 +154,9 @@ def named_or_own(name: str, value: Any, choices: Mapping[str, Sequence[str]]) ->
     """A choice, which settings may follow as in "sgd(momentum=0.9)", or a callable, also by its place in a file."""
     if callable(value):
         return value
+    if not isinstance(value, str):
+        got = f"{type(value).__name__} object" if "\n" in repr(value) else shown(value)
+        raise TypeError(f"compare: {name} must be a name or a function, so that each network has its own; got {got}.")
     from slopes import loading
 
     try:

@@ -76,7 +76,8 @@ def resolve(
     sources, names = _sources(data)
     _check_split(bool(names), resampled, groups, order)
     where = [f"the {part} part" for part in names] or ["data"]
-    if target is not None and isinstance(data, (tuple, list)) and not names:
+    is_named = isinstance(data, list) and any(isinstance(sample, Mapping) for sample in data[:1])
+    if target is not None and isinstance(data, (tuple, list)) and not names and not is_named:
         raise ValueError(f"compare: targets come with these data already; leave out target={target!r}.")
     aside = list(filter(lambda name: isinstance(name, str), (groups, order)))
     raws = [read(source, target, name, drop, aside) for source, name in zip(sources, where, strict=True)]

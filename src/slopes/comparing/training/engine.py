@@ -75,13 +75,28 @@ def _learners(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> Iterato
     if is_alone or job.engine == "loop":
         yield from (([cell], "loop", is_alone) for stack in stacks(job, cells) for cell in stack)
         return
-    for stack in stacks(job, cells):
+    for stack in _stackable(job, cells, feeds):
         for together in _parts_in_memory(job, stack, feeds):
             why = _against_stacking(job, together, feeds) if job.engine == "auto" else ""
             if why:
                 yield from (([cell], "loop", why) for cell in together)
             else:
                 yield together, "stack", why
+
+
+def _stackable(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> Iterator[Sequence[Cell]]:
+    """Yield groups of `stacks`; where a pair keeps a group from stacking, it is a group by itself."""
+    for stack in stacks(job, cells):
+        pairs: dict[tuple[int, int], list[Cell]] = {}
+        for cell in stack:
+            pairs.setdefault((cell.activation, cell.loss), []).append(cell)
+        if job.engine != "auto" or len(pairs) == 1 or not _against_stacking(job, stack, feeds, timed=False):
+            yield stack
+            continue
+        alone = [pair for pair, own in pairs.items() if _against_stacking(job, own, feeds, timed=False)]
+        yield from (pairs[pair] for pair in alone)
+        if len(alone) < len(pairs):
+            yield [cell for cell in stack if (cell.activation, cell.loss) not in alone]
 
 
 def _parts_in_memory(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> list[Sequence[Cell]]:
@@ -96,10 +111,10 @@ def _parts_in_memory(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> 
     return divided(cells, math.ceil(len(cells) / most))
 
 
-def _against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any]) -> str:
+def _against_stacking(job: Job, cells: Sequence[Cell], feeds: dict[int, Any], *, timed: bool = True) -> str:
     try:
         with _isolated_rng(cells), Deadline(job.time_limit * len(cells)):
-            return against_stacking(job, cells, feeds)
+            return against_stacking(job, cells, feeds, timed=timed)
     except TimeoutError as error:
         return f"in a trial of stacking {error}"
 

@@ -25,7 +25,14 @@ from slopes.loading import describe
 if TYPE_CHECKING:
     from slopes.comparing.job import Cell, Job
 
-OPTIONS = ("augment", "step", "init", "optimizer", "schedule")
+#: how each function is called
+OPTIONS = {
+    "augment": "augment(inputs), or augment(inputs, targets)",
+    "step": "step(model, inputs, targets, loss)",
+    "init": "init(model, activation)",
+    "optimizer": "optimizer(parameters, lr)",
+    "schedule": "schedule(share of the steps done)",
+}
 
 
 class _Fails(ValueError):
@@ -72,6 +79,7 @@ def _named(option: str, given: Any) -> Callable[..., Any]:
         try:
             return function(*arguments, **named)
         except Exception as error:
-            raise _Fails(f"compare: {option}, your {name_function(given)}, fails: {describe(error)}.") from error
+            words = f"compare: {option}, your {name_function(given)}, fails: {describe(error)}"
+            raise _Fails(f"{words}; it is called as {OPTIONS[option]}.") from error
 
     return call
