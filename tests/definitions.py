@@ -116,6 +116,12 @@ def poisson_nll(p, t, log_input=True, full=False, eps=1e-8):
 
 
 @element
+def negative_binomial_nll(p, t, dispersion=1.0):
+    a = mpf(dispersion)
+    return (t + 1 / a) * m.log(1 + a * m.exp(p)) - t * (p + m.log(a))
+
+
+@element
 def gaussian_nll(p, t, variance, full=False, eps=1e-6):
     variance = max(variance, mpf(eps))
     value = (m.log(variance) + (p - t) ** 2 / variance) / 2

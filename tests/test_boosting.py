@@ -45,6 +45,7 @@ TARGETS = {
     "squared_hinge": 2 * YES - 1,
     "hinge": 2 * YES - 1,
     "poisson_nll": AMOUNT,
+    "negative_binomial_nll": AMOUNT,
     "gamma_deviance": AMOUNT,
     "tweedie_deviance": AMOUNT,
 }

@@ -87,6 +87,7 @@ APART = np.random.default_rng(3).standard_normal((3, 6))
             (name, ([1e-20, -1e-9, 1e-3, 0.25], [1.0, 1.0, 1.0, 1.5]), parameters, 4.0)
             for name, parameters in (
                 ("poisson_nll", {}),
+                ("negative_binomial_nll", {"dispersion": 0.25}),
                 ("gamma_deviance", {}),
                 ("tweedie_deviance", {}),
                 ("tweedie_deviance", {"power": 1.9}),

@@ -9,7 +9,13 @@ import scipy.special
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 
-from slopes.losses.likelihood import gamma_deviance, gaussian_nll, poisson_nll, tweedie_deviance  # noqa: E402
+from slopes.losses.likelihood import (  # noqa: E402
+    gamma_deviance,
+    gaussian_nll,
+    negative_binomial_nll,
+    poisson_nll,
+    tweedie_deviance,
+)
 from slopes.losses.margin import (  # noqa: E402
     hinge,
     hinge_embedding,
@@ -78,6 +84,16 @@ def each(loss, *arguments, **options):
 def test_what_other_libraries_give(mine, theirs, request):
     single = "keras" in request.node.name  # its means go through float32
     np.testing.assert_allclose(mine, theirs, rtol=1e-5 if single else 1e-9)
+
+
+@pytest.mark.parametrize("dispersion", [0.2, 1.0, 4.0])
+def test_the_negative_binomial_likelihood_is_scipys_but_for_terms_of_the_target(dispersion):
+    stats, special = pytest.importorskip("scipy.stats"), pytest.importorskip("scipy.special")
+    count, size = np.array([0.0, 1.0, 3.0, 7.0]), 1 / dispersion
+    choices = special.gammaln(count + size) - special.gammaln(count + 1) - special.gammaln(size)
+    likelihood = stats.nbinom.logpmf(count, size, 1 / (1 + dispersion * np.exp(LOG_RATE)))
+    mine = each(negative_binomial_nll, LOG_RATE, count, dispersion=dispersion)
+    np.testing.assert_allclose(mine, choices - likelihood, rtol=1e-12)
 
 
 def lists_of_classes(rows):

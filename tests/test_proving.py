@@ -19,6 +19,7 @@ from slopes.proving import PROVABLE, prove
 from slopes.proving.confirming import is_refuted
 from slopes.proving.functions import formulas
 from slopes.proving.lines import lines
+from slopes.proving.numbers import middle
 from slopes.readings import parity
 
 ELEMENTWISE = [card for card in dict.fromkeys(CARDS.values()) if not card.rowwise or isinstance(card, Gate)]
@@ -762,3 +763,7 @@ def contradictions_of_map(each, claims, size):
 )  # fmt: skip
 def test_random_rows_contradict_an_unsound_proof_of_a_map(known, claim, unsound):
     assert {name for name, _ in contradictions_of_map(known, [(claim, unsound)], 4000)} == {claim}
+
+
+def test_a_box_of_one_number_has_no_halves():
+    assert middle(0.0, 0.0) is middle(-3.0, -3.0) is None

@@ -1285,6 +1285,32 @@ class _PoissonNll(_PoissonNllCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, log_input: bool = True, full: bool = False, eps: _Parameter = 1e-08) -> Self: ...
 
+class _NegativeBinomialNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        dispersion: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, dispersion: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, dispersion: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _NegativeBinomialNll(_NegativeBinomialNllCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _NegativeBinomialNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _NegativeBinomialNllCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, dispersion: _Parameter = 1.0) -> Self: ...
+
 class _GaussianNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2109,6 +2135,8 @@ asymmetric: _Asymmetric
 """Focal cross-entropy of logits with an exponent for yes and for no, and no cost of a no below the clip."""
 poisson_nll: _PoissonNll
 """Poisson likelihood: how unlikely a count is if the prediction is the log of its rate."""
+negative_binomial_nll: _NegativeBinomialNll
+"""Negative binomial likelihood: how unlikely a count of large variance is if the prediction is the log of its rate."""
 gaussian_nll: _GaussianNll
 """Gaussian likelihood: how unlikely the target is for that mean and variance."""
 gamma_deviance: _Regression

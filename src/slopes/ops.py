@@ -289,6 +289,11 @@ def fma(x: Array, a: Array, c: Array) -> Array:
     return reading(x).fma(x, a, c)
 
 
+def rounding_of_difference(x: Array, y: Array) -> Array:
+    """x − y less its rounded value: 0 in readings that do not round."""
+    return reading(x).rounding_of_difference(x, y)
+
+
 def softcap(x: Array, cap: Array) -> Array:
     """cap·tanh(x / cap), also for a subnormal x."""
     return reading(x).softcap(x, cap)

@@ -10,7 +10,7 @@ from slopes.card import loss
 from slopes.domains import Flag, Interval, NonNegative, Positive
 from slopes.facts import Paper
 from slopes.losses.regression import SKLEARN
-from slopes.ops import Constant, absolute, exp, expm1, log, maximum, product, ratio, where, xlogy
+from slopes.ops import Constant, absolute, exp, expm1, log, maximum, product, ratio, sigmoid, softplus, where, xlogy
 
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
 
@@ -65,6 +65,40 @@ def _(prediction, target, *, log_input, full, eps):
     near = (target < 2 * prediction) & (prediction < 2 * target)
     lack = where(near, prediction - target + eps, 0.0) / where(near, prediction + eps, 1.0)
     return where(near, lack, 1 - ratio(target, prediction + eps))
+
+
+@loss(
+    "regression", target="non-negative", minimum=None, convex=True,
+    papers=(
+        Paper("Hilbe", 2011, "Negative Binomial Regression", "doi:10.1017/CBO9780511973420"),
+    ),
+    definition=lambda f, y, dispersion: (y + 1 / dispersion) * log(1 + dispersion * exp(f)) - y * (f + log(dispersion)),
+)  # fmt: skip
+def negative_binomial_nll(prediction, target, *, dispersion: Positive = 1.0):
+    """Negative binomial likelihood: how unlikely a count of large variance is if the prediction is the log of its rate.
+
+    The variance is rate + dispersion · rate²; towards a dispersion of 0 this is `poisson_nll`. Terms of target and
+    dispersion alone are left out. Both other terms are positive, so that nothing cancels.
+    """
+    odds, low = _odds(prediction, dispersion)
+    success, failure = softplus(-odds) - low * sigmoid(-odds), softplus(odds) + low * sigmoid(odds)
+    return failure / dispersion + ops.scaled(success, target)
+
+
+@negative_binomial_nll.derivative
+def _(prediction, target, *, dispersion):
+    near, held, excess = _near_one(prediction, target)
+    odds, low = _odds(prediction, dispersion)
+    far = sigmoid(odds, low=low) / dispersion - sigmoid(-odds, times=target, low=-low)
+    return where(near, excess / (1 + dispersion * exp(held)), far)
+
+
+def _odds(prediction, dispersion):
+    """(log of the rate times the dispersion, its rounding error)."""
+    shift = -log(dispersion)
+    odds = prediction - shift
+    held = where(absolute(odds) < 1e4, prediction, 0.0)  # beyond, the error does not count
+    return odds, ops.stop_gradient(ops.rounding_of_difference(held, shift))
 
 
 @loss(

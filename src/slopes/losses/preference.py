@@ -8,7 +8,6 @@ from slopes import ops
 from slopes.card import loss
 from slopes.domains import Positive, Real, UnitInterval
 from slopes.facts import Paper
-from slopes.losses.regression import _rounding_of_residual
 from slopes.ops import clip, decay, exp, log, maximum, minimum, sigmoid, softplus, stop_gradient, where
 
 RAFAILOV = Paper(
@@ -35,7 +34,7 @@ def _difference(x, y):
     """(x − y, its rounding error, 0 where it is infinite)."""
     difference = x - y
     is_finite = (difference < inf) & (difference > -inf)
-    return difference, stop_gradient(where(is_finite, _rounding_of_residual(x, y), 0.0))
+    return difference, stop_gradient(where(is_finite, ops.rounding_of_difference(x, y), 0.0))
 
 
 def _times(x, low, factor):

@@ -60,19 +60,13 @@ def _growth(x):
     return tiny, where(tiny, 1 + x / 2 + x * x / 6, risen / where(tiny, 1.0, x)), risen
 
 
-def _rounding_of_residual(prediction, target):
-    residual = prediction - target
-    part = residual - prediction
-    return (prediction - (residual - part)) - (target + part)
-
-
 def _rounding_of_quotient(prediction, target, c):
     """((prediction − target) / c rounded, its exact value less that); both 0 for a large quotient."""
     near = (absolute(prediction) < LARGE) & (absolute(target) < LARGE) & (absolute(prediction - target) < LARGE * c)
     prediction, target = where(near, prediction, 0.0), where(near, target, 0.0)
     residual = prediction - target
     scaled = residual / c
-    return scaled, (ops.fma(scaled, -c, residual) + _rounding_of_residual(prediction, target)) / c
+    return scaled, (ops.fma(scaled, -c, residual) + ops.rounding_of_difference(prediction, target)) / c
 
 
 def _rounding_of_square(prediction, target, b, c):
@@ -208,7 +202,7 @@ def _(prediction, target):
     slope = tanh(residual)
 
     def form():  # 1 − tanh² magnifies the residual's rounding
-        lost = where(absolute(residual) < 1e3, _rounding_of_residual(prediction, target), 0.0)
+        lost = where(absolute(residual) < 1e3, ops.rounding_of_difference(prediction, target), 0.0)
         return slope * ops.stop_gradient(1 - 2 * slope * lost)
 
     return ops.with_slope_of(slope, form)

@@ -252,6 +252,14 @@ class AsymmetricLoss(CardModule):
         reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class NegativeBinomialNllLoss(CardModule):
+    """Negative binomial likelihood: how unlikely a count of large variance is if the prediction is the log of its
+    rate."""
+
+    def __init__(
+        self, *, dispersion: _TensorParameter = 1.0, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
 class GammaDevianceLoss(CardModule):
     """Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log."""
 

@@ -18,6 +18,8 @@ def is_near(x: float, y: float) -> bool:
 
 def middle(low: float, high: float) -> float | None:
     """Return a short number between two, near half of the way or of the exponents; None between neighbours."""
+    if not low < high:
+        return None
     if low < 0 < high:
         return 0.0
     if high <= 0:

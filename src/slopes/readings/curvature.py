@@ -737,6 +737,7 @@ def joined(a: Array, b: Array) -> Form:
 enter, quiet, differentiable, narrow, result_dtype = textbook.CALL
 zero_dimensional = double = double_for = just_above = stop_gradient = with_slope_of = widen = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
+rounding_of_difference = textbook.rounding_of_difference
 cubic, decay, mish = textbook.cubic, partial(textbook.decay, _this), partial(textbook.mish, _this)
 snake_slope, sum_others = partial(textbook.snake_slope, _this), partial(textbook.sum_others, _this)
 sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)

@@ -275,6 +275,7 @@ normal_cdf = _lift(lambda v: _erfc(-v / Number(2).sqrt()) / 2, _density)
 
 zero_dimensional = double = double_for = just_above = stop_gradient = with_slope_of = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
+rounding_of_difference = textbook.rounding_of_difference
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
 sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)
 snake, snake_slope = partial(textbook.snake, _this), partial(textbook.snake_slope, _this)

@@ -908,6 +908,7 @@ def _rational(x: Any) -> Jet:
 enter, quiet, differentiable, narrow, result_dtype = textbook.CALL
 zero_dimensional = double = double_for = just_above = stop_gradient = with_slope_of = widen = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
+rounding_of_difference = textbook.rounding_of_difference
 cubic, decay, mish = textbook.cubic, partial(textbook.decay, _this), partial(textbook.mish, _this)
 snake_slope = partial(textbook.snake_slope, _this)
 parameter = partial(textbook.number_or_choice, lambda value, like: jet(value), TypeError)

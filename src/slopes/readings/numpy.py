@@ -52,7 +52,7 @@ top, above_simplex_threshold = partial(tails.top, _this), partial(tails.above_si
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
 cumsum = partial(np.cumsum, axis=-1)
 zero_dimensional = stop_gradient = with_slope_of = double = double_for = just_above = textbook.unchanged
-wants_gradient = textbook.wants_no_gradient
+wants_gradient, rounding_of_difference = textbook.wants_no_gradient, tails.rounding_of_difference
 
 
 def entry(x: Array, place: int) -> Array:

@@ -275,6 +275,7 @@ def normal_pdf(x: Array, times: Array) -> Array:
 enter, quiet, differentiable, narrow, result_dtype = textbook.CALL
 zero_dimensional = double = double_for = just_above = stop_gradient = with_slope_of = widen = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
+rounding_of_difference = textbook.rounding_of_difference
 cubic, decay = textbook.cubic, partial(textbook.decay, _this)
 parameter = partial(textbook.number_or_choice, lambda value, like: like.of(value), ParityError)
 

@@ -26,6 +26,7 @@ exp, log, sqrt, tanh, sinh, sin, cos = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh
 erf, sign = sp.erf, sp.sign
 absolute, minimum, maximum = sp.Abs, sp.Min, sp.Max
 number = sp.sympify
+rounding_of_difference = textbook.rounding_of_difference
 double = double_for = just_above = zero_dimensional = stop_gradient = with_slope_of = one_hot = textbook.unchanged
 product, quotient, fma, cubic = textbook.product, textbook.quotient, textbook.fma, textbook.cubic
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))

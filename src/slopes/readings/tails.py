@@ -386,6 +386,10 @@ def two_sum_low(a: Array, b: Array, total: Array) -> Array:
     return (a - (total - part)) + (b - part)
 
 
+def rounding_of_difference(x: Array, y: Array) -> Array:
+    return two_sum_low(x, -y, x - y)
+
+
 def softmax_parts(r: ModuleType, x: Array) -> tuple[Array, Array, Array, Array]:
     """(mask of the largest entry, x less that entry, powers, sum of the other powers).
 

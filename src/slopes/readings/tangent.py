@@ -200,6 +200,10 @@ def with_slope_of(value: Array, form: Callable[[], Array]) -> Array:
     return Tangent(value_of(value), slope_of(form()))
 
 
+def rounding_of_difference(x: Array, y: Array) -> Tangent:
+    return Tangent(_reading(value_of(x)).rounding_of_difference(value_of(x), value_of(y)))
+
+
 def double(x: Array) -> Array:
     r = _reading(x.value)
     return Tangent(r.double(x.value), None if x.slope is None else r.double(x.slope))

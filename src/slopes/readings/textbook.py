@@ -91,6 +91,10 @@ def fma(x: Array, a: Array, c: Array) -> Array:
     return x * a + c
 
 
+def rounding_of_difference(x: Array, y: Array) -> int:
+    return 0
+
+
 def cubic(x: Array, a: Array, b: Array) -> tuple[Array, Array]:
     return x * a + x**3 * b, 0
 

@@ -195,6 +195,9 @@ def fma(x: Array, a: Array, c: Array) -> Array:
     return tails.fma(_this, x.to(torch.float64), a, c).to(x.dtype)
 
 
+rounding_of_difference = tails.rounding_of_difference
+
+
 def double(x: Array) -> Array:
     return x.to(_double(x))
 

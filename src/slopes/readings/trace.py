@@ -291,6 +291,7 @@ mish, mish_slope, tanhshrink = map(_elementary, ("mish", "mish_slope", "tanhshri
 expm1_less = _elementary("expm1_less")
 minimum, maximum = partial(tails.minimum, _this, Traced), partial(tails.maximum, _this, Traced)
 zero_dimensional = stop_gradient = with_slope_of = just_above = textbook.unchanged
+rounding_of_difference = tails.rounding_of_difference
 
 DEEP = {"float64": 700.0, "float32": 80.0}  #: exp(−DEEP) is still a normal number
 
