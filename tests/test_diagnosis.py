@@ -964,6 +964,28 @@ def test_gradients_that_the_block_clears_are_seen(to_none, foreach):
     assert numbers(watched(cleared, step=clearing)) == numbers(watched(kept))
 
 
+def test_a_gradient_of_an_earlier_step_is_no_gradient_of_this_one():
+    heads = nn.ModuleList([mlp(), mlp()])
+    model = nn.Module()
+    model.heads, model.forward = heads, lambda x, head: heads[head](x)
+    optimizer, watcher = sgd(model), slopes.Watcher(model, every=1, samples=1)
+    for head in range(2):
+        with watcher:
+            optimizer.zero_grad()
+            F.cross_entropy(model(batch(10)[0], head), batch(10)[1]).backward()
+            optimizer.step()
+        reached = [not math.isnan(weights.gradient) for weights in watcher.diagnosis.weights]
+        names = [weights.name for weights in watcher.diagnosis.weights]
+        assert reached == [name.startswith(f"heads.{head}") for name in names]
+
+
+def test_weights_that_come_with_the_first_forward_are_seen():
+    model = nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.LazyLinear(3))
+    with slopes.Watcher(model) as watcher:
+        F.cross_entropy(model(batch()[0]), batch()[1]).backward()
+    assert [weights.gradient > 0 for weights in watcher.diagnosis.weights] == [True, True]
+
+
 def test_blocks_that_only_accumulate_are_no_slow_steps():
     model = mlp()
     watcher, optimizer = slopes.Watcher(model, every=5), sgd(model)

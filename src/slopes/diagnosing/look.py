@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from statistics import fmean
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from slopes.diagnosing.diagnosis import Diagnosis
 from slopes.diagnosing.mistakes import LOSSES, Mistakes
@@ -18,7 +18,7 @@ from slopes.diagnosing.norms import compute_norms, read_numbers
 from slopes.diagnosing.origin import Origin
 from slopes.diagnosing.results import Weights
 from slopes.diagnosing.tally import Tally
-from slopes.models.recording import Recorder, Use, remove
+from slopes.models.recording import Recorder, Use
 
 
 class _Seen(NamedTuple):
@@ -37,54 +37,57 @@ class Look(Recorder):
 
     def __init__(self, model: nn.Module, earlier: Look | None = None, *, begun: bool = False) -> None:
         self.mistakes = Mistakes()
-        watched = {loss: partial(self.mistakes.judge, loss) for loss in LOSSES}
-        super().__init__(model, {**watched, Tensor.zero_: self._keep_norms, torch._foreach_zero_: self._keep_norms})
+        watched: dict[Any, Any] = {loss: partial(self.mistakes.judge, loss) for loss in LOSSES}
+        watched |= {function: self._keep_norms for function in (Tensor.zero_, torch._foreach_zero_)}
+        watched |= {getattr(Tensor.grad, name): self._keep_gradient for name in ("__set__", "__delete__")}
+        super().__init__(model, watched)
         self.samples = self.batches = 0
         self.losses: list[float] = []
         self.begun = begun or earlier is not None
         self._tallies: dict[tuple[Any, ...], Tally] = {}
         self._weighted: dict[str, list[Tensor]] = {}  # weights by module, as the latest recording began
+        self._has_lazy = False  # modules whose weights come with their first forward
+        self._has_run = False  # since the latest recording began
         self._weights: dict[str, list[_Seen]] = {}
         self._order: dict[str, int] = {}  # order of the modules' first runs
         self._followed: set[str] = set()  # modules that ran where autograd records
-        self._is_arriving = False  # a backward pass is under way
-        self._arrived: dict[Tensor, Tensor] = {}  # gradients by weight, which the training loop may clear
-        self._arrived_norms: dict[Tensor, Tensor] = {}  # of those that it sets to 0
+        self._cleared: dict[Tensor, Tensor] = {}  # gradients by weight, which the training loop has taken away
+        self._cleared_norms: dict[Tensor, Tensor] = {}  # of those that it has set to 0
         self._fastest: dict[str, float] = {} if earlier is None else earlier._fastest
         self._first: dict[str, float] = {} if earlier is None else earlier._first  # norms of weights
 
-    def begin(self, recording: ExitStack) -> None:
-        """Follow the gradient of one weight of each module: all are there when the backward pass ends."""
-        self._forget()
-        self._is_arriving, self._weighted = False, _find_weighted(self.modules)
-        firsts = [[p for p in own if p.requires_grad and p.is_leaf][:1] for own in self._weighted.values()]
-        hooks = [p.register_post_accumulate_grad_hook(self._arrive) for first in firsts for p in first]  # type: ignore[no-untyped-call]
-        recording.callback(remove, hooks)
-
-    def _arrive(self, _: Tensor) -> None:
-        if not self._is_arriving:
-            self._is_arriving = True
-            torch.autograd.Variable._execution_engine.queue_callback(self._keep_arrived)
-
-    def _keep_arrived(self) -> None:
-        """Keep the gradients at the end of a backward pass, before the training loop clears them."""
-        self._is_arriving = False
-        with torch._C.DisableTorchFunction():
-            weights = [p for own in self._weighted.values() for p in own]
-            self._arrived |= {weight: weight.grad for weight in weights if weight.grad is not None}
+    def begin(self) -> None:
+        self._has_run, self._weighted = False, _find_weighted(self.modules)
+        self._has_lazy = any(isinstance(module, LazyModuleMixin) for _, module in self.modules)
 
     def _forget(self) -> None:
-        self._arrived.clear()
-        self._arrived_norms.clear()
+        self._cleared.clear()
+        self._cleared_norms.clear()
 
-    def _keep_norms(self, *_: Any, **__: Any) -> None:
-        """Keep the norms of gradients: the call that follows may set a gradient to 0."""
+    def _gradients(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights and their gradients."""
+        weights = [weight for own in self._weighted.values() for weight in own]
+        return [(weight, weight.grad) for weight in weights if weight.grad is not None]
+
+    def _keep_gradient(self, weight: Tensor, *_: Any) -> None:
+        """Keep a gradient that the training loop takes away."""
         with torch._C.DisableTorchFunction():
-            norms = zip(self._arrived, compute_norms(list(self._arrived.values())), strict=True)
-            self._arrived_norms |= {weight: norm for weight, norm in norms if norm > 0}
-            self._arrived.clear()
+            if weight.grad is not None:
+                self._cleared[weight] = weight.grad
+
+    @torch.no_grad()
+    def _keep_norms(self, tensors: Tensor | Sequence[Tensor], *_: Any, **__: Any) -> None:
+        """Keep the norms of those tensors that are gradients, before they are set to 0."""
+        with torch._C.DisableTorchFunction():
+            given = {id(x) for x in ([tensors] if isinstance(tensors, Tensor) else tensors)}
+            lost = {weight: gradient for weight, gradient in self._gradients() if id(gradient) in given}
+            norms = zip(lost, compute_norms(list(lost.values())), strict=True)
+            self._cleared_norms |= {weight: norm for weight, norm in norms if norm > 0}
 
     def enter(self, name: str, module: nn.Module, x: Tensor | None, outermost: bool) -> None:
+        if not self._has_run:
+            self._has_run = True
+            self._forget()  # gradients that were cleared before the first forward are of an earlier step
         if outermost and x is not None and x.ndim:
             self.samples += len(x)
             self.mistakes.begin(x)
@@ -126,20 +129,20 @@ class Look(Recorder):
         with torch._C.DisableTorchFunction():
             return _joined(self._weighted)
 
+    @torch.no_grad()
     def weigh(self, before: dict[str, Tensor] | None = None, *, stepped: bool = False) -> None:
         """Record norms, and the weights' relative change since the snapshot, which is overwritten.
 
         Unless the optimizer is known to have `stepped`, weights that all stayed may be waiting for more gradients.
         """
         self.batches += 1
-        weights, before = _find_weighted(self.modules), before or {}
+        weights, before = _find_weighted(self.modules) if self._has_lazy else self._weighted, before or {}
         now = _joined(weights)
         gradients = {name: [g for p in own if (g := self._gradient(p)) is not None] for name, own in weights.items()}
         there = [gradient for each in gradients.values() for gradient in each]
         norms = compute_norms([*now.values(), *there, *before.values()])
-        with torch.no_grad():
-            for name, values in before.items():
-                values.sub_(now[name])
+        for name, values in before.items():
+            values.sub_(now[name])
         numbers = iter(read_numbers([*norms, *compute_norms(list(before.values()))]))
         new = {name: next(numbers) for name in now}
         pulled = {name: math.hypot(*(next(numbers) for _ in each)) for name, each in gradients.items() if each}
@@ -156,13 +159,13 @@ class Look(Recorder):
             self._fastest[name] = max(self._fastest.get(name, 0.0), each.update if each.update > 0 else 0.0)
 
     def _gradient(self, weight: Tensor) -> Tensor | None:
-        """Gradient, also of a weight that has lost it since it arrived."""
-        return self._arrived.get(weight) if weight.grad is None else weight.grad
+        """Gradient, also of a weight that has lost it."""
+        return self._cleared.get(weight) if weight.grad is None else weight.grad
 
     def _pulled(self, own: Sequence[Tensor], norm: float) -> float:
         """Norm of the gradients; as they were, if the training loop has set them to 0 since."""
-        arrived = [self._arrived_norms[p] for p in own if p in self._arrived_norms]
-        return norm if norm > 0 or not arrived else math.hypot(*map(float, arrived))
+        cleared = [self._cleared_norms[p] for p in own if p in self._cleared_norms]
+        return norm if norm > 0 or not cleared else math.hypot(*map(float, cleared))
 
     def diagnosis(self, wanted: int, steps: tuple[int, int] | None = None, origin: Origin | None = None) -> Diagnosis:
         rows = []
@@ -219,9 +222,9 @@ def _joined(weights: Mapping[str, Sequence[Tensor]]) -> dict[str, Tensor]:
         alike.setdefault((own[0].device, own[0].dtype), []).append(name)
     joined: dict[str, Tensor] = {}
     for (device, _), names in alike.items():
-        flat = torch.cat([p.reshape(-1).to(device) for name in names for p in weights[name]])
+        flat = torch.cat([p.flatten().to(device) for name in names for p in weights[name]])
         sizes = [sum(p.numel() for p in weights[name]) for name in names]
-        joined.update(zip(names, torch.split(flat, sizes), strict=True))
+        joined.update(zip(names, torch.split_with_sizes(flat, sizes), strict=True))
     return joined
 
 

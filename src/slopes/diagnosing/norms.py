@@ -11,17 +11,18 @@ from torch import Tensor
 from slopes.diagnosing.tracing import measure
 
 
-@torch.no_grad()
 def compute_norms(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Norm of each tensor, on its device."""
+    """Norm of each tensor, which needs no gradient, on its device."""
     values = [t.coalesce().values() if t.is_sparse else t for t in tensors]
     values = [v if v.dtype in (torch.float32, torch.float64) else v.float() for v in values]
     return list(torch._foreach_norm(values)) if values else []
 
 
 def read_numbers(scalars: Sequence[Tensor]) -> list[float]:
-    are_alike = len({(x.device, x.dtype) for x in scalars}) == 1
-    return torch.stack(list(scalars)).tolist() if are_alike else list(map(float, scalars))
+    try:
+        return torch.stack(list(scalars)).tolist()
+    except RuntimeError:  # of several devices, or none
+        return list(map(float, scalars))
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from slopes.diagnosing.results import HALF, PERCENTILES, Layer
 from slopes.models.units import classify_units, count_flat
 
 KEPT = 1024  #: values per batch for percentiles and for the share lost in half types
+MOST = 4 * KEPT  #: of calls that are judged together
 WAITING = 2**17  #: most entries of small calls that are judged together
 
 
@@ -66,7 +67,7 @@ class Tally:
         variance = (values - mean).square_().mean()  # `var_mean` takes ten times as long on a CPU
         self._moments.append(torch.stack([mean, variance, *values.aminmax()]))
         self._counts.append(values.numel())
-        self._kept.append(_some(values, batches * KEPT))
+        self._kept.append(_some(values, min(batches * KEPT, MOST)))
 
     def follow(self, y: Tensor) -> None:
         """Record the gradient by the output, once the backward pass has it."""
@@ -89,7 +90,7 @@ class Tally:
         gradients = (torch.cat(self._gradients) if count > 1 else self._gradients[0]).float()
         self._gradients.clear()
         self._squares.append(torch.linalg.vector_norm(gradients).square())
-        self._pulled.append(_some(gradients, count * KEPT))
+        self._pulled.append(_some(gradients, min(count * KEPT, MOST)))
 
     def layer(self, batches: int) -> Layer:
         self._judge()

@@ -99,8 +99,8 @@ class Recorder:
         self._lock = threading.RLock()
         self._mode = FunctionCalls(self._handle, watched)
 
-    def begin(self, recording: ExitStack) -> None:
-        """Add contexts to a recording that starts."""
+    def begin(self) -> None:
+        """Handle the start of a recording."""
 
     def use(self, use: Use) -> None: ...
 
@@ -114,7 +114,7 @@ class Recorder:
     def recording(self) -> Iterator[None]:
         with ExitStack() as stack:
             self.modules = list(self.model.named_modules())
-            self.begin(stack)
+            self.begin()
             hooks: list[RemovableHandle] = []
             stack.callback(remove, hooks)
             for name, module in self.modules:
@@ -149,7 +149,7 @@ class Recorder:
                 self.enter(name, module, x, outermost=not here.calls and not self._main)
             if not here.calls and not _is_on(self._mode):
                 here.inside.enter_context(self._mode)
-        kept = _copied(x) if x is not None and kind.is_activation else None
+        kept = x.detach().clone() if x is not None and kind.is_activation else None
         here.calls.append(_Call(name, kind, kept))
 
     @_unseen
