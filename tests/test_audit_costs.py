@@ -11,11 +11,16 @@ import torch
 from torch.nn import functional as F
 
 import slopes
+from slopes import ops
 from slopes.auditing import examination, growth
 from slopes.auditing.behaviour.costs import _layouts, kept
+from slopes.auditing.behaviour.gradients import extreme_inputs, zeros_and_edges
+from slopes.auditing.behaviour.precision import continuity, low_precision
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
 from slopes.auditing.growth import measure
+from slopes.auditing.report import run
+from slopes.auditing.subject import Subject
 
 
 def notes(subject, **options):
@@ -196,3 +201,61 @@ def test_a_call_above_the_budget_is_refused(make):
     assert "takes more than 400 MB, above memory_limit" in finding.message
     assert made == []
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def jumps(e):
+    return ops.where(abs(e) < 1.5, e * e, e * e + 0.1)
+
+
+def overflows(e):
+    return ops.log(1 + ops.exp(e)) - e / 2
+
+
+def has_no_slope_at_zero(e):
+    return ops.sqrt(e * e)
+
+
+def cancels(e):
+    return ((e + 1e6) - 1e6) ** 2
+
+
+CHECKS_OF_MANY_BATCHES = (continuity, extreme_inputs, zeros_and_edges, low_precision)
+
+
+@pytest.mark.parametrize(
+    ("of_error", "check"),
+    list(zip((jumps, overflows, has_no_slope_at_zero, cancels), CHECKS_OF_MANY_BATCHES, strict=True)),
+)
+def test_rows_of_a_card_are_tried_together_and_faults_are_found_as_one_by_one(of_error, check, monkeypatch):
+    subject, _ = subject_of(slopes.loss("regression")(lambda prediction, target: of_error(prediction - target)))
+    together = run(subject, [check]).findings
+    monkeypatch.setattr(Subject, "_stacked", lambda self, batches: None)
+    assert together == run(subject, [check]).findings
+    assert len(together) == 1
+
+
+@pytest.mark.parametrize("check", CHECKS_OF_MANY_BATCHES)
+def test_rows_of_a_correct_card_take_few_calls(check, monkeypatch):
+    calls, raw = [], Subject.raw
+
+    def counted(*given, **options):
+        calls.append(given)
+        return raw(*given, **options)
+
+    def count():
+        calls.clear()
+        assert run(subject_of(slopes.huber)[0], [check]).findings == []
+        return len(calls)
+
+    monkeypatch.setattr(Subject, "raw", counted)
+    few = count()
+    monkeypatch.setattr(Subject, "_stacked", lambda self, batches: None)
+    assert few < count()
+
+
+def test_batches_of_a_card_have_the_totals_that_each_has_alone():
+    for card in (slopes.mse, slopes.kl_div, slopes.softmax, slopes.dice):
+        subject, _ = subject_of(card)
+        batches = [subject.draw(seed) for seed in range(40)]
+        expected = torch.stack([subject.total(*arguments) for arguments in batches])
+        torch.testing.assert_close(subject.totals(batches), expected)

@@ -5,6 +5,8 @@ import pytest
 
 import slopes
 from slopes import ops
+from slopes.truth import oracle as truth_oracle
+from slopes.truth.oracle import Exactly
 from slopes.truth.parts import Balls, split
 
 mpmath = pytest.importorskip("mpmath")
@@ -236,3 +238,18 @@ def test_balls_that_nothing_separates_are_equal():
     oracle = slopes.exact(slopes.hard_sigmoid, 25)
     assert [float(x) for x in oracle([-3.0, 3.0])] == [float(x) for x in oracle.definition([-3.0, 3.0])] == [0.0, 1.0]
     assert [float(x) for x in oracle.slope([-3.0, 3.0])] == [0.0, 0.0]
+
+
+def test_numbers_that_are_zero_in_any_format_need_no_digits(monkeypatch):
+    @slopes.activation
+    def decaying(x):
+        return ops.log(1 + ops.exp(-x))
+
+    x = np.array([1.0, 700.0, 740.0, 1e4])
+    expected = Exactly(decaying, 25)(x)
+    monkeypatch.setattr(truth_oracle, "LARGEST", 500)
+    with pytest.raises(ArithmeticError):
+        Exactly(decaying, 25)(x)
+    came = Exactly(decaying, 25, for_floats=True)(x)
+    assert came[3] == 0
+    assert all(abs(came - expected)[:3] <= 1e-24 * expected[:3])

@@ -36,6 +36,8 @@ from slopes.kinds.spaces import Space
 from slopes.loading import describe
 
 MOST = 1000  #: numbers of a result for each of an argument; more would take all memory
+#: numbers of an argument that a card computes at once: from one more on a kernel would be compiled
+TOGETHER, TOGETHER_IN_ROWS = 2**12 - 1, 2**8 - 1
 COMPLEX = "gave complex numbers, of which none is least"
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
@@ -420,6 +422,48 @@ class Subject:
         """Result, summed unless it is one number."""
         came = self(*arguments, **options)
         return came if came.ndim == 0 else came.sum()
+
+    # ------------------------------------------------------------------------------ several batches
+
+    def totals(self, batches: Sequence[Arguments]) -> Tensor:
+        """Result of each batch, summed unless it is one number; of a card by few calls."""
+        is_loss = self.form.kind is not None
+        stacks = self._stacked(batches) if len(batches) > 2 else None
+        if stacks is None or (is_loss and self.form.reduction is None):
+            return torch.stack([self.total(*arguments).detach() for arguments in batches])
+        came = torch.cat([self(*stack, reduction="none" if is_loss else None).detach() for stack in stacks])
+        came = came.reshape(len(batches), -1)
+        return came.mean(1) if is_loss else came.sum(1)
+
+    def suspects(self, batches: Sequence[Arguments], is_sound: Callable[[Arguments], bool]) -> Iterator[int]:
+        """Yield the places of batches that may not be sound; many rows of a card are tried together."""
+        return self._suspects(range(len(batches)), batches, is_sound)
+
+    def _suspects(
+        self, places: range, batches: Sequence[Arguments], is_sound: Callable[[Arguments], bool]
+    ) -> Iterator[int]:
+        stacks = self._stacked([batches[place] for place in places]) if len(places) > 1 else None
+        if stacks is None:
+            yield from places
+            return
+        with contextlib.suppress(SubjectError, Skip):
+            if all(map(is_sound, stacks)):
+                return
+        half = len(places) // 2
+        for part in (places[:half], places[half:]):
+            yield from self._suspects(part, batches, is_sound)
+
+    def _stacked(self, batches: Sequence[Arguments]) -> list[Arguments] | None:
+        """Rows of several batches in few; None unless it is a card, whose rows do not meet, and the shapes fit."""
+        if self.card is None or self.batch_level or self.form.has_fixed_shape:
+            return None
+        shapes = {tuple((*x.shape, x.dtype) for x in arguments) for arguments in batches}
+        if len(shapes) != 1 or not all(x.ndim and len(x) == len(batches[0][0]) for x in batches[0]):
+            return None
+        most = TOGETHER_IN_ROWS if self.form.kind is not None and self.form.kind.rowwise else TOGETHER
+        many = max(most // batches[0][0].numel(), 1)
+        parts = (batches[at : at + many] for at in range(0, len(batches), many))
+        return [tuple(map(torch.cat, zip(*part, strict=True))) for part in parts]
 
     def gradient(
         self, *arguments: Tensor, by: int = 0, cotangent: Tensor | None = None, **options: Any

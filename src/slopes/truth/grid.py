@@ -97,6 +97,8 @@ class Grid(Samples):
                 drawn = [self._extended(drawn[0], most)]
             elif not self.card.rowwise and not self.second and "16" not in self.form:
                 further = self._pairs()
+                if self.dense and self.thin:
+                    drawn = [x[::2] for x in drawn]
                 drawn = [np.concatenate([x, more.astype(x.dtype)]) for x, more in zip(drawn, further, strict=True)]
             elif self.second and self.card.rowwise:
                 drawn = [x[:: max(len(x) // ROWS, 1)] for x in drawn]
@@ -151,8 +153,7 @@ class Grid(Samples):
     def of_term(self, card: Card) -> Grid:
         """Return the grid for a term of a sum, at the same arguments."""
         other = copy.copy(self)
-        other.card, other.exactly, other._exact = card, Exactly(card, DIGITS), {}
-        other._parts = {}
+        Samples.__init__(other, card, self.seed)
         return other
 
     def where(self, chosen: Any) -> Grid:
@@ -226,7 +227,7 @@ class Grid(Samples):
         exact = np.empty(shape, dtype=object)
         for chosen, reach in ((plain, 0), (~plain, REACH)):
             if chosen.any():
-                compute = getattr(Exactly(self.card, DIGITS, reach), method)
+                compute = getattr(Exactly(self.card, DIGITS, reach, for_floats=True), method)
                 exact[..., chosen] = compute(*(np.asarray(x)[chosen] for x in arguments), **options)
         return exact
 

@@ -14,6 +14,7 @@ from slopes.truth.parts import SMALLEST, Balls, bits_of
 
 LARGEST = 20_000  #: highest working precision in digits
 FEW = 100  #: highest working precision in digits where another way serves as well
+LEAST = -1100  #: power of 2 below which a number is 0 in any format; the least float is 2**-1074
 ZERO = 400  #: from so many digits on a 0 is accepted: in float64 numbers below 1e-324 are 0
 
 
@@ -36,10 +37,11 @@ def exact(card: Card, digits: int = 50) -> Exactly:
 class Exactly:
     """A card in the exact reading; see `exact`."""
 
-    def __init__(self, card: Card, digits: int, reach: int = 0) -> None:
+    def __init__(self, card: Card, digits: int, reach: int = 0, *, for_floats: bool = False) -> None:
         self.card: Any = card
         self.digits = digits
         self.reach = reach  #: further digits, so that a term of 10**-reach is not lost beside 1
+        self.for_floats = for_floats  #: whether numbers below 2**LEAST need no digits
 
     def __repr__(self) -> str:
         return f"slopes.exact({self.card!r}, digits={self.digits})"
@@ -79,15 +81,18 @@ class Exactly:
     def definition_slope(self, *arguments: Any, **options: Any) -> Any:
         """Slope of the definition by calculus; see `tangent`."""
         textbook = self.card._copy_with(body=self.card.textbook)
-        return Exactly(textbook, self.digits, self.reach).tangent(*arguments, **options)
+        return self._with_card(textbook).tangent(*arguments, **options)
 
     def definition_with_slope(self, *arguments: Any, **options: Any) -> tuple[Any, Any]:
         """(`definition`, `definition_slope`), computed together, as arrays of balls; see `Balls`."""
         from slopes.readings.exact import with_tangent
 
-        textbook = Exactly(self.card._copy_with(body=self.card.textbook), self.digits, self.reach)
+        textbook = self._with_card(self.card._copy_with(body=self.card.textbook))
         both = textbook._converging(textbook._by_calculus(with_tangent), arguments, options)
         return tuple(np.frompyfunc(lambda x: (x.value, x.slope), 1, 2)(both))
+
+    def _with_card(self, card: Card) -> Exactly:
+        return Exactly(card, self.digits, self.reach, for_floats=self.for_floats)
 
     def tangent(self, *arguments: Any, **options: Any) -> Any:
         """Slope of an element-wise card's body by calculus; at a kink, the slope of one side."""
@@ -122,11 +127,12 @@ class Exactly:
 
         self._check(arguments, options)
         loss, digits, bits = isinstance(self.card, Loss), self.digits + 10 + self.reach, bits_of(self.digits)
+        nothing = number(2) ** LEAST
 
         def is_proven(x: Any) -> bool:
             if type(x) is Dual:
                 return is_proven(x.value) and is_proven(x.slope)
-            return bool(proven and x.rel_accuracy_bits() >= bits)
+            return bool(proven and (x.rel_accuracy_bits() >= bits or (self.for_floats and abs(x) < nothing)))
 
         def is_settled(before: Any, after: Any) -> bool:
             if type(before) is Dual:

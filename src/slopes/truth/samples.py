@@ -19,6 +19,7 @@ class Samples:
     def __init__(self, card: Card, seed: int = 0) -> None:
         self.card, self.seed = card, seed
         self.exactly = Exactly(card, DIGITS)
+        self._for_floats = Exactly(card, DIGITS, for_floats=True)
         self._exact: dict[tuple[str, str], Any] = {}
         self._parts: dict[tuple[str, str], Parts] = {}
 
@@ -125,11 +126,12 @@ class Samples:
         tensors = self.tensors(arguments)
         x = tensors[0].requires_grad_()
 
-        def pull(output: Any, cotangent: Any = None) -> Any:
+        def pull(output: Any, cotangent: Any = None, last: bool = False) -> Any:
             if not output.requires_grad:
                 return torch.zeros_like(x)
             cotangent = torch.ones_like(output) if cotangent is None else cotangent
-            return torch.autograd.grad(output, x, cotangent, create_graph=second, materialize_grads=True)[0]
+            graph = {"retain_graph": second, "create_graph": second and not last}
+            return torch.autograd.grad(output, x, cotangent, materialize_grads=True, **graph)[0]
 
         value = self.call("value", tuple(tensors))
         results = {"value": value, "slope": pull(value, tensors[1] if isinstance(self.card, Map) else None)}
@@ -143,12 +145,12 @@ class Samples:
 
         return [torch.from_numpy(np.array(argument)) for argument in arguments]
 
-    def second_by_torch(self, pull: Callable[[Any], Any], value: Any, slope: Any) -> Any:
+    def second_by_torch(self, pull: Callable[..., Any], value: Any, slope: Any) -> Any:
         """Gradients of each column of the slope."""
         import torch
 
         columns = slope.flatten(1).unbind(1) if self.card.rowwise else [slope]
-        return torch.stack([pull(column) for column in columns], 1)
+        return torch.stack([pull(column, last=True) for column in columns], 1)
 
     def exact(self, result: str, dtype: Any) -> Any:
         """Exact "value", "slope" (by the derivative, if any), "calculus" or "difference" at the inputs."""
@@ -168,13 +170,14 @@ class Samples:
         return self._parts[key]
 
     def oracle(self, result: str) -> Any:
+        exactly = self._for_floats
         if result == "value":
-            return self.exactly
+            return exactly
         if result == "calculus":
-            return self.exactly.calculus
+            return exactly.calculus
         if result == "difference" or self.card.slope_body is None:
-            return self.exactly.difference
-        return self.exactly.vjp if isinstance(self.card, Map) else self.exactly.slope
+            return exactly.difference
+        return exactly.vjp if isinstance(self.card, Map) else exactly.slope
 
 
 def _rows(rng: np.random.Generator, dtype: Any, width: int) -> Any:

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import itertools
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -38,7 +39,9 @@ def extreme_inputs(subject: Subject) -> Iterator[Finding]:
     """Check small and large numbers, except for natural overflow."""
     _ordinary(subject)
     for dtype in dict.fromkeys((subject.form.dtype, torch.float32)):
-        for arguments in _stressed(subject, dtype):
+        batches = list(_stressed(subject, dtype))
+        for place in subject.suspects(batches, partial(_is_finite, subject)):
+            arguments = batches[place]
             wrong = _lost(subject, arguments)
             if wrong:
                 named = f" ({str(dtype).removeprefix('torch.')})"
@@ -62,11 +65,21 @@ def _stressed(subject: Subject, dtype: torch.dtype) -> Iterator[Arguments]:
     positive = subject.space.is_positive
     alternate = torch.where(torch.arange(first.numel()).reshape(first.shape) % 2 == 0, 1.0, -1.0).to(dtype)
     ones = torch.ones_like(first)
-    for pattern in (ones,) if positive else (ones, -ones, alternate, -alternate):
-        if _lost(subject, (pattern, *rest)):
+    patterns = [ones] if positive else [ones, -ones, alternate, -alternate]
+    batches = [(pattern, *rest) for pattern in patterns]
+    suspects = subject.suspects(batches, partial(_is_finite, subject))
+    lost = [place for place in suspects if _lost(subject, batches[place])]
+    for place, pattern in enumerate(patterns):
+        if place in lost:
             continue  # its size is not the reason: `zeros_and_edges` reports it
         for size in SIZES:
             yield size * pattern, *rest
+
+
+def _is_finite(subject: Subject, arguments: Arguments) -> bool:
+    """Whether value and gradient are finite; a gradient that is missing is no fault."""
+    value, gradient = _value_and_gradient(subject, arguments)
+    return all(bool(torch.isfinite(x).all()) for x in (value, gradient) if x is not None)
 
 
 def _lost(subject: Subject, arguments: Arguments) -> str:
@@ -155,7 +168,9 @@ def _warns(subject: Subject, arguments: Arguments) -> bool:
 def zeros_and_edges(subject: Subject) -> Iterator[Finding]:
     """Check where arguments agree, where rows are 0 or equal, and at a space's ends."""
     _ordinary(subject)
-    for case, arguments in subject.degenerate():
+    cases = list(subject.degenerate())
+    for place in subject.suspects([arguments for _, arguments in cases], partial(_is_finite, subject)):
+        case, arguments = cases[place]
         wrong = _lost(subject, arguments)
         if wrong:
             message = f"training turns into NaN: {wrong.replace('the value is finite and ', '')} {case}"

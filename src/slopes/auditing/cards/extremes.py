@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,7 +17,9 @@ from slopes.card import Loss, Map
 from slopes.kinds.spaces import Space
 from slopes.truth.oracle import limit
 
-PART = 4096  #: combinations in one batch; a loss of three rows has 97,336, whose second derivatives take 700 MB
+PART = 4096  #: combinations in one batch; the second derivatives of 97,336 take 700 MB
+MANY = 2**15  #: largest number of combinations of all sizes
+BETWEEN = (1e-30, 0.5, 3.0)  #: sizes that are left out of more
 BESIDE = (1.0, 0.0, 0.25, -1.0)  #: numbers beside an infinite prediction, where their spaces admit them
 
 
@@ -101,7 +104,10 @@ def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:
         return
     kind, spaces = card.kind, card.kind.spaces(card.settings)
     if kind.batched:
-        batches = np.array([[row, row, row[::-1], -row[::-1]] for row in _rows(spaces[0], dtype)], dtype)
+        rows = _rows(spaces[0], dtype)
+        if kind.coupled:  # distances and products in a batch are those in its negative
+            rows = [row for row in rows if row[0] >= 0]
+        batches = np.array([[row, row, row[::-1], -row[::-1]] for row in rows], dtype)
         for labels in ([0, 0, 1, 1], [2, 2, 2, 2], [0, 1, 2, 3]):
             if kind.coupled:
                 yield from ((batch, np.array(labels)) for batch in batches)
@@ -109,28 +115,32 @@ def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:
                 regions = np.eye(4, dtype=dtype)[labels] if spaces[1].is_yes_or_no else np.array(labels)
                 yield batches, np.stack([regions] * len(batches))
         return
-    choices = [
-        (_rows if kind.rowwise and argument.row else _numbers)(space, dtype)
-        for argument, space in zip(kind.arguments, spaces, strict=True)
-    ]
+    for few in (False, True):
+        choices = [
+            (_rows if kind.rowwise and argument.row else _numbers)(space, dtype, few)
+            for argument, space in zip(kind.arguments, spaces, strict=True)
+        ]
+        if math.prod(map(len, choices)) <= MANY:
+            break
     combinations = itertools.product(*choices)
     while part := list(itertools.islice(combinations, PART)):
         yield tuple(np.array(column, dtype) for column in zip(*part, strict=True))
 
 
-def _numbers(space: Space, dtype: Any) -> list[float]:
-    """Numbers of every size, among them the space's bounds."""
+def _numbers(space: Space, dtype: Any, few: bool = False) -> list[float]:
+    """Numbers of every size, or of a few, among them the space's bounds."""
     if space.is_sign:
         return [-1.0, 1.0]
     info = np.finfo(dtype)
     sizes = [0.0, float(info.smallest_subnormal), float(info.tiny), 1e-30, 1e-7, 0.5, 1.0, 3.0, 1e3, 1e20]
+    sizes = [size for size in sizes if not (few and size in BETWEEN)]
     sizes.append(float(info.max))
     low, high = (float(np.clip(bound, -info.max, info.max)) for bound in (space.low, space.high))
     low = float(np.nextafter(dtype(low), dtype(np.inf))) if space.open else low
     return [x for x in dict.fromkeys([low, high, *sizes, *(-size for size in sizes)]) if low <= x <= high]
 
 
-def _rows(space: Space, dtype: Any) -> Sequence[Any]:
+def _rows(space: Space, dtype: Any, few: bool = False) -> Sequence[Any]:
     """Rows of four: all alike, one apart, of both signs; distributions; boxes with and without area."""
     if space.has_classes:
         return [np.full(4, 0.25), *np.eye(4), np.array([0.5, 0.5, 0, 0])]
@@ -138,6 +148,6 @@ def _rows(space: Space, dtype: Any) -> Sequence[Any]:
         info = np.finfo(dtype)
         sizes = [0.0, float(info.smallest_subnormal), 1e-30, 1.0, 1e20, float(info.max) / 8]
         return [np.array([at, at, at + w, at + h]) for at in (0.0, 1.0) for w in sizes for h in sizes]
-    values = _numbers(space, dtype)
+    values = _numbers(space, dtype, few)
     least = min(values, key=abs)
     return [*(np.full(4, x) for x in values), *(np.array([x, -x if -x in values else x, least, least]) for x in values)]

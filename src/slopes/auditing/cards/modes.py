@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,36 +18,21 @@ from slopes.card import Loss, Map
 @about(unless=BEFORE, once=True)
 def forward_mode(subject: Subject) -> Iterator[Finding]:
     """Check that forward mode, which differentiates the body, and reverse mode give the slope, also at kinks."""
-    try:
-        import torch
-    except ImportError:
-        raise Skip("torch is not installed") from None
+    if find_spec("torch") is None:
+        raise Skip("torch is not installed")
     card: Any = subject.card
     tolerance: Any = (
         {"rtol": 1e-9, "atol": 1e-12} if card.rowwise or isinstance(card, Loss) else {"rtol": 1e-12, "atol": 0}
     )
-    for arguments in _arguments(subject):
-        first, *rest = (torch.from_numpy(argument) for argument in arguments)
-
-        def total(x: Any, rest: Any = rest) -> Any:
-            return card(x, *rest, reduction="sum") if isinstance(card, Loss) else card(x).sum()
-
-        def push(unit: Any, first: Any = first, total: Any = total) -> Any:
-            return torch.func.jvp(total, (first,), (unit,))[1]
-
-        if isinstance(card, Loss):
-            slope = card.slope(*arguments, reduction="sum")
-        else:
-            slope = card.vjp(arguments[0], np.ones_like(card(arguments[0])))
-        leaf = first.clone().requires_grad_()
-        (reverse,) = torch.autograd.grad(total(leaf), leaf, materialize_grads=True)
-        units = torch.eye(first.numel(), dtype=first.dtype).reshape(-1, *first.shape)
-        try:
-            forward = torch.func.vmap(push)(units).reshape(first.shape)
-        except RuntimeError:  # a body that branches on a value
-            forward = torch.stack([push(unit) for unit in units]).reshape(first.shape)
-        for mode, came in (("reverse", reverse), ("forward", forward)):
-            if not np.allclose(came, slope, **tolerance):
+    batches = list(_arguments(subject))
+    if isinstance(card, Loss) and not (card.kind.batched or card.kind.has_regions):
+        together = tuple(map(np.concatenate, zip(*batches, strict=True)))
+        if not any(_differs(came, slope, tolerance) for *_, came, slope in _by_modes(card, together)):
+            return
+    for arguments in batches:
+        first = arguments[0]
+        for mode, came, slope in _by_modes(card, arguments):
+            if _differs(came, slope, tolerance):
                 index = tuple(np.argwhere(~np.isclose(came, slope, **tolerance))[0].tolist())
                 yield _script(subject, arguments, mode, list(index)).finding(
                     f"training steps in a wrong direction: {mode} mode gives {float(came[index])!r} where the slope is "
@@ -56,6 +42,36 @@ def forward_mode(subject: Subject) -> Iterator[Finding]:
                     expected="{1}",
                     shows=lambda came, slope: not np.isclose(came, slope, **tolerance),
                 )
+
+
+def _differs(came: Any, slope: Any, tolerance: Any) -> bool:
+    return not np.allclose(came, slope, **tolerance)
+
+
+def _by_modes(card: Any, arguments: tuple[Any, ...]) -> list[tuple[str, Any, Any]]:
+    """(mode, gradient of the sum by it, slope) of both modes."""
+    import torch
+
+    first, *rest = (torch.from_numpy(argument) for argument in arguments)
+
+    def total(x: Any) -> Any:
+        return card(x, *rest, reduction="sum") if isinstance(card, Loss) else card(x).sum()
+
+    def push(unit: Any) -> Any:
+        return torch.func.jvp(total, (first,), (unit,))[1]
+
+    if isinstance(card, Loss):
+        slope = card.slope(*arguments, reduction="sum")
+    else:
+        slope = card.vjp(arguments[0], np.ones_like(card(arguments[0])))
+    leaf = first.clone().requires_grad_()
+    (reverse,) = torch.autograd.grad(total(leaf), leaf, materialize_grads=True)
+    units = torch.eye(first.numel(), dtype=first.dtype).reshape(-1, *first.shape)
+    try:
+        forward = torch.func.vmap(push)(units).reshape(first.shape)
+    except RuntimeError:  # a body that branches on a value
+        forward = torch.stack([push(unit) for unit in units]).reshape(first.shape)
+    return [("reverse", reverse, slope), ("forward", forward, slope)]
 
 
 def _script(subject: Subject, arguments: tuple[Any, ...], mode: str, index: list[int]) -> Script:
