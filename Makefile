@@ -10,7 +10,7 @@ INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile
 # So that each of pytest's processes need not rewrite all assertions anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo docs test tests test-exhaustive test-oldest test-newest test-numpy test-packages test-site test-all lint bench constraints site clean
+.PHONY: demo docs test tests test-exhaustive test-oldest test-newest test-numpy test-jax test-packages test-site test-all lint bench constraints site clean
 
 demo: $(VENV)/.demo
 	$(BIN)/slopes compare
@@ -70,6 +70,10 @@ test-newest: .venv-newest/.made
 test-numpy: .venv-numpy/.numpy
 	.venv-numpy/bin/python $(PYTEST)
 
+# Arrays of JAX.
+test-jax: .venv-jax/.jax
+	.venv-jax/bin/python $(PYTEST) -m "jax and not exhaustive" tests/test_jax.py
+
 # The audit on correct losses of packages, and on functions of JAX and Keras, which install much besides; boosting; training loops.
 test-packages: .venv-packages/.packages
 	.venv-packages/bin/python $(PYTEST) -m "packages and not exhaustive" tests/test_packages.py tests/test_audit_frameworks.py tests/test_boosting.py tests/test_integrations.py
@@ -112,6 +116,10 @@ test-all: test test-numpy test-oldest test-newest
 
 %/.numpy: %/.made pyproject.toml constraints.txt
 	$*/bin/python $(INSTALL) --constraint constraints.txt --editable . pytest pytest-xdist
+	touch $@
+
+%/.jax: %/.made pyproject.toml tests/packages.txt
+	$*/bin/python $(INSTALL) --constraint tests/packages.txt --editable '.[jax,audit]' pytest pytest-xdist
 	touch $@
 
 %/.packages: %/.made pyproject.toml tests/packages.txt

@@ -40,11 +40,7 @@ def dask_array(values):
     return pytest.importorskip("dask.array").from_array(values, chunks=2)
 
 
-def jax_array(values):
-    return pytest.importorskip("jax.numpy").asarray(values)
-
-
-OTHERS = [Column, pandas_series, polars_series, xarray_array, dask_array, jax_array]
+OTHERS = [Column, pandas_series, polars_series, xarray_array, dask_array]
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda make: make.__name__)

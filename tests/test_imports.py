@@ -15,6 +15,7 @@ import slopes
 
 OPTIONAL = (
     "torch",
+    "jax",
     "flint",
     "mpmath",
     "sympy",
@@ -306,12 +307,18 @@ def test_readings_define_every_primitive():
         "stop_gradient_if_tiny",
     }
     primitives = {n for n, f in vars(ops).items() if inspect.isfunction(f) and not n.startswith("_")} - composed
-    for reading, package in (("numpy", "numpy"), ("torch", "torch"), ("exact", "flint"), ("symbol", "sympy")):
+    trace = importlib.import_module("slopes.readings.trace")
+    assert primitives - set(vars(trace)) == set(trace.LACKING)
+    for reading, package in (
+        ("numpy", "numpy"),
+        ("torch", "torch"),
+        ("exact", "flint"),
+        ("symbol", "sympy"),
+        ("jax", "jax"),
+    ):
         pytest.importorskip(package)
         module = importlib.import_module(f"slopes.readings.{reading}")
         assert primitives <= set(vars(module)), reading
-    trace = importlib.import_module("slopes.readings.trace")
-    assert primitives - set(vars(trace)) == set(trace.LACKING)
 
 
 def test_no_code_knows_a_kind_or_space_by_its_name():

@@ -56,8 +56,10 @@ def _as_float(number: int) -> float:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether it is a tensor, without reading its values."""
-    return not isinstance(value, (bool, int, float, str)) and hasattr(value, "requires_grad")
+    """Whether it is a tensor or an array of JAX, without reading its values."""
+    if isinstance(value, (bool, int, float, str)):
+        return False
+    return hasattr(value, "requires_grad") or hasattr(value, "aval")
 
 
 def is_array(value: Any) -> bool:

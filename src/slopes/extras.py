@@ -11,6 +11,7 @@ EXTRAS = {
     "cuda": ("triton",),
     "lab": ("click", "rich", "jinja2", "matplotlib", "PIL", "sklearn"),
     "data": ("mlxtend", "statsmodels", "pyarrow"),
+    "jax": ("jax",),
     "cluster": ("distributed",),
     "lightning": ("lightning",),
     "transformers": ("transformers", "accelerate"),

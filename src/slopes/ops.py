@@ -32,7 +32,8 @@ from slopes.readings import tails
 _READINGS: dict[type, ModuleType] = {}
 #: readings whose arguments are of their own types
 OWN_TYPES = tuple(
-    f"slopes.readings.{name}" for name in ("corners", "curvature", "exact", "interval", "parity", "tangent", "trace")
+    f"slopes.readings.{name}"
+    for name in ("corners", "curvature", "exact", "interval", "pairs", "parity", "tangent", "trace")
 )
 
 
@@ -57,6 +58,8 @@ def _resolve(x: Array) -> ModuleType:
 
         if torch.compiler.is_compiling():
             return module
+    elif isinstance(x, getattr(sys.modules.get("jax"), "Array", ())):
+        module = _load("jax")
     elif type(x).__module__ in OWN_TYPES:
         module = sys.modules[type(x).__module__]
     elif type(x).__module__.partition(".")[0] in ("mpmath", "flint"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -267,17 +268,8 @@ class Gate(Map):
 
     def _bodies(self, settings: dict[str, Any]) -> tuple[Body, Body | None]:
         body, slopes = super()._bodies(settings)
-        order = slice(None, None, 1 if self.half == "first" else -1)
-
-        def halves(x: Array) -> Any:
-            n = x.shape[-1]
-            return (x[..., : n // 2], x[..., n // 2 :])[order]
-
-        def pull_back(x: Array, cotangent: Array) -> Array:
-            pulled = tuple(cotangent * slope for slope in slopes(*halves(x)))[order]  # type: ignore[misc]
-            return ops.reading(x).joined(*pulled)
-
-        return lambda x: body(*halves(x)), None if slopes is None else pull_back
+        pull_back = None if slopes is None else functools.partial(_pull_back_halves, slopes, self.half)
+        return functools.partial(_compute_halves, body, self.half), pull_back
 
     def curve(self, x: Any) -> tuple[str, str, Any, int]:
         """Return labels, rows, and place of the gate."""
@@ -286,6 +278,25 @@ class Gate(Map):
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         return [symbol.scalar("g"), symbol.scalar("v")]
+
+
+def _halves(x: Array, gate: str) -> Any:
+    """The halves of each row, the gate first."""
+    n = x.shape[-1]
+    return (x[..., : n // 2], x[..., n // 2 :])[_order(gate)]
+
+
+def _order(gate: str) -> slice:
+    return slice(None, None, 1 if gate == "first" else -1)
+
+
+def _compute_halves(body: Body, gate: str, x: Array) -> Array:
+    return body(*_halves(x, gate))
+
+
+def _pull_back_halves(slopes: Body, gate: str, x: Array, cotangent: Array) -> Array:
+    pulled = tuple(cotangent * slope for slope in slopes(*_halves(x, gate)))[_order(gate)]
+    return ops.reading(x).joined(*pulled)
 
 
 @overload

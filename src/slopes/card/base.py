@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -219,7 +220,8 @@ class Card:
         if not settings:
             return self.body, slope
         learnt = any([ops.reading(v).wants_gradient(v) for v in settings.values() if is_tensor(v)])
-        return _filled(self.body, settings), None if slope is None or learnt else _filled(slope, settings)
+        filled = functools.partial(self.body, **settings)
+        return filled, None if slope is None or learnt else functools.partial(slope, **settings)
 
     def bind(self, r: ModuleType, x: Array, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Body, Body | None]:
         """(parameters, value, slope) for a reading and an array."""
@@ -307,13 +309,6 @@ def with_keywords(signature: inspect.Signature, **added: tuple[Any, Any]) -> ins
         for name, (default, annotation) in added.items()
     ]
     return signature.replace(parameters=[*signature.parameters.values(), *keywords])
-
-
-def _filled(body: Body, settings: dict[str, Any]) -> Body:
-    def filled(*arguments: Array) -> Array:
-        return body(*arguments, **settings)
-
-    return filled
 
 
 def _domain(annotation: Any) -> Domain | None:

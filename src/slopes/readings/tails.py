@@ -220,6 +220,7 @@ def log_odds(p: float) -> tuple[float, float]:
 NOTHING = Constant("0", 0.0, 0.0)
 EIGHTH = Constant("pi/4", 0.7853981633974483, 3.061616997868383e-17)
 HELD = 1e4  #: beyond, every exponential is 0 or infinite
+LARGEST_SINGLE = 2.0**128 - 2.0**104
 
 
 def product(r: ModuleType, x: Array, a: Array) -> tuple[Array, Array]:
@@ -356,6 +357,11 @@ def exp_series(x: Array, first: int) -> Array:
 
 def inverse(a: float) -> tuple[float, float]:
     return divide(1.0, 0.0, a, a.low if type(a) is Constant else 0.0)
+
+
+def fits_single(number: float) -> bool:
+    """Whether float32 has the size of the number."""
+    return number == 0 or 2.0**-150 < abs(number) <= LARGEST_SINGLE or abs(number) == inf
 
 
 def is_single(a: float) -> bool:

@@ -579,18 +579,10 @@ def slope_of(
     return pull_back(torch.ones_like(result) if cotangent is None else cotangent.to(result.dtype))[0]  # type: ignore[no-any-return]
 
 
-_LARGEST, _LEAST = torch.finfo(torch.float32).max, 2.0**-150  #: `_LEAST` is 0 in float32
-
-
-def _is_single(number: float) -> bool:
-    """Whether float32 has the number's size."""
-    return number == 0 or _LEAST < abs(number) <= _LARGEST or abs(number) == torch.inf
-
-
 def parameter(name: str, value: Any, like: Array = None) -> Any:
     """A parameter for a card's body, with a first argument `like`."""
     if type(value) is float or type(value) is int:
-        if like is not None and not _is_single(value) and result_dtype(like) is not torch.float64:
+        if like is not None and not tails.fits_single(value) and result_dtype(like) is not torch.float64:
             becomes = 0 if abs(value) < 1 else torch.inf
             raise ValueError(
                 f"{name} must be a number of float32, in which this tensor is computed: {value} is {becomes} there"

@@ -193,6 +193,11 @@ class Grid(Samples):
         is_half = self.form == "bfloat16"
         return [x.bfloat16() if is_half and x.dtype == torch.float32 else x for x in super().tensors(arguments)]
 
+    def jax_arrays(self, arguments: tuple[Any, ...]) -> list[Any]:
+        is_half = self.form == "bfloat16"
+        arrays = super().jax_arrays(arguments)
+        return [x.astype("bfloat16") if is_half and x.dtype == np.float32 else x for x in arrays]
+
     def second_by_torch(self, pull: Callable[[Any], Any], value: Any, slope: Any) -> Any:
         """Gradient of the slope's sum, for rows of one of their entries."""
         if isinstance(self.card, Map):

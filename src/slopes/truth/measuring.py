@@ -22,6 +22,7 @@ from slopes.truth.parts import Parts
 #: measured readings; kernels on large arrays
 OURS = ("NumPy", "torch", "NumPy kernel", "torch kernel")
 OF_PEERS = ("float64", "float32")  #: formats for peers and second derivatives
+FLUSHED = 16.0  #: below this times the least normal number, results may lose digits on JAX
 MUCH = 1000.0  #: ulps above which `beyond` counts
 
 
@@ -76,6 +77,15 @@ def measure_densely(card: Card) -> list[Figure | Failure]:
     chosen = (entry for entry in _grids(card, card.name, dense=True) if entry[0].form in OF_PEERS)
     grids = ((_differing(grid), results, settings) for grid, results, settings in chosen if not grid.second)
     return _measure(grids, (), OURS[:2])
+
+
+def measure_on_jax(card: Card, form: str, against: Sequence[str] = (), **options: Any) -> list[Figure | Failure]:
+    """Measure values and slopes of arrays of JAX; a subnormal argument, which counts as 0, may be refused by a loss."""
+    grid = Grid(card, form, **options)
+    if isinstance(card, Loss) and not card.rowwise:
+        tiny = np.finfo(grid.dtype).tiny
+        grid = grid.where(np.all([(x == 0) | (abs(x) >= tiny) for x in grid.arguments], axis=0))
+    return _measure([(grid, RESULTS[:2], "")], against, ("JAX",))
 
 
 def _differing(grid: Grid) -> Grid:
@@ -167,7 +177,9 @@ def _results(grid: Grid, library: str, reading: str) -> dict[str, Any]:
 
 
 def _by_reading(grid: Grid, reading: str, arguments: tuple[Any, ...] | None = None) -> dict[str, Any]:
-    """Results by NumPy or torch, at the grid's own arguments or others."""
+    """Results by NumPy, torch or JAX, at the grid's own arguments or others."""
+    if reading == "JAX":
+        return grid.results_by_jax(grid.arguments if arguments is None else arguments)
     if reading == "NumPy":
         results = () if grid.form == "bfloat16" else ("value", "slope")
         given = grid.arguments if arguments is None else arguments
@@ -211,7 +223,8 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
     jumps = _jumps(grid, result, largest > allowed)
     for (library, reading), error in errors.items():
         off = error > plain  # smaller errors count plainly: no implementation's figures depend on another's
-        flushed = measured & ~(off & jumps) & (error >= 1) & _flushed(grid, came[library, reading], parts)
+        gone = _flushed(grid, came[library, reading], parts, reading)
+        flushed = measured & ~(off & jumps) & (error >= (0.5 if reading == "JAX" else 1.0)) & gone
         counted = measured & ~flushed & ~(off & jumps)
         if counted.any():
             scaled = np.where(counted, error * ULPS / np.where(off, allowed, plain), -1.0)
@@ -226,10 +239,13 @@ def _figures(grid: Grid, result: str, came: dict[tuple[str, str], Any]) -> Itera
             )  # fmt: skip
 
 
-def _flushed(grid: Grid, came: Any, parts: Parts) -> Any:
-    """Mask of results where the machine took a subnormal number for 0."""
+def _flushed(grid: Grid, came: Any, parts: Parts, reading: str) -> Any:
+    """Mask of results where the machine took a subnormal number for 0; on JAX a factor or a term, too."""
     tiny = float(np.finfo(grid.dtype).tiny)
     gone = is_subnormal(parts, grid.dtype) & (came == 0)
+    if reading == "JAX":
+        wanted = np.ldexp(parts.high, parts.exponent)
+        gone |= (abs(wanted) < FLUSHED * tiny) & (abs(came) < FLUSHED * tiny)
     x = grid.arguments[0]
     if grid.card.rowwise or len(grid.arguments) > 1 or not (x == 0).any():
         return gone

@@ -140,6 +140,22 @@ class Samples:
         carried = {name: y.detach() for name, y in results.items()}
         return {name: (y.float() if y.dtype == torch.bfloat16 else y).numpy() for name, y in carried.items()}
 
+    def results_by_jax(self, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        """Value and JAX's slope, as arrays."""
+        import jax
+
+        first, *rest = self.jax_arrays(arguments)
+        is_map = isinstance(self.card, Map)
+        value, pull = jax.vjp(lambda x: self.call("value", (x, *rest)), first)
+        (slope,) = pull(rest[0] if is_map else jax.numpy.ones_like(value))
+        results = {"value": value, "slope": slope}
+        return {name: np.asarray(y, np.float32 if y.dtype.itemsize == 2 else None) for name, y in results.items()}
+
+    def jax_arrays(self, arguments: tuple[Any, ...]) -> list[Any]:
+        import jax
+
+        return [jax.numpy.asarray(argument) for argument in arguments]
+
     def tensors(self, arguments: tuple[Any, ...]) -> list[Any]:
         import torch
 
