@@ -94,6 +94,7 @@ normal_gate_slope, softcap = partial(_rounded, tails.normal_gate_slope), partial
 root_of_square, expm1_less = partial(_rounded, tails.root_of_square), partial(_rounded, tails.expm1_less)
 tanhshrink = partial(_rounded, tails.tanhshrink)
 gauss, exp_of_size = partial(tails.gauss, _this), partial(tails.exp_of_size, _this)
+rounding_of_difference = tails.rounding_of_difference
 
 
 def mish(x: Array) -> Array:
