@@ -395,3 +395,15 @@ def test_slopes_of_pairs_are_those_of_their_functions():
         function = lambda x, name=name: getattr(pairs, name)(3.3 * pairs.pair(x) / 2).high.sum()  # noqa: E731
         inner = 1.65 * np.asarray(x, float)
         np.testing.assert_allclose(jax.grad(function)(x), 1.65 * slope(inner), rtol=2e-6, err_msg=name)
+
+
+def test_a_compiler_does_not_undo_a_sum():
+    """XLA takes (1 + x) − 1 for x, so that the rounding error of 1 + x would be 0."""
+
+    from slopes.readings import pairs
+
+    def parts(x):
+        total = pairs.pair(1.0) + x
+        return total.high, total.low
+
+    assert jax.jit(parts)(jnp.float32(1e-10)) == (1, np.float32(1e-10))
