@@ -1,8 +1,8 @@
 """How often the statistics of a study find a difference between a function and itself, and how often a real one.
 
 Run ``python benchmarks/null.py``: it prints the tables of docs/compare/statistics.md in about an hour, or some of
-them, as in ``python benchmarks/null.py family power``. One row of the table of looks, with more studies, is printed by
-``python benchmarks/null.py looks --law "real runs, log loss" --studies 8000``. The tests run the same on fewer studies.
+them, as in ``python benchmarks/null.py family power``. ``python benchmarks/null.py looks --law "real runs, log loss"
+--studies 8000`` prints one row with more studies; so does ``one``. The tests run the same on fewer studies.
 """
 
 from __future__ import annotations
@@ -238,12 +238,12 @@ def _row(name: str, shares: Sequence[float], digits: int = 1) -> None:
     print(f"| {name} |", " | ".join(f"{100 * share:.{digits}f} %" for share in shares), "|", flush=True)
 
 
-def print_one() -> None:
+def print_one(laws: Sequence[str] = tuple(LAWS), studies: int = 4000) -> None:
     """One comparison of a function with itself."""
     print("| | exchanges | signs at chosen rates | t-test |\n|---|---|---|---|")
-    for name, draw in LAWS.items():
+    for name in laws:
         tests = [one_by_one(test) for test in (chance, at_chosen_rates, students)]
-        _row(name, [false_verdicts(draw, 4000, test=test) / 4000 for test in tests])
+        _row(name, [false_verdicts(LAWS[name], studies, test=test) / studies for test in tests])
 
 
 def print_family() -> None:
@@ -313,10 +313,11 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"{', '.join(TABLES)} (default: all)")
-    parser.add_argument("--law", choices=LAWS, help="this row of the table of looks alone")
-    parser.add_argument("--studies", type=int, default=1000, help="studies of a row of looks (default: 1000)")
+    parser.add_argument("--law", choices=LAWS, help="this row alone, of one or looks")
+    parser.add_argument("--studies", type=int, help="studies of a row, of one (default: 4000) or looks (1000)")
     chosen = parser.parse_args()
-    tables = {**TABLES, "looks": partial(print_looks, [chosen.law] if chosen.law else tuple(LAWS), chosen.studies)}
+    given = ({"laws": [chosen.law]} if chosen.law else {}) | ({"studies": chosen.studies} if chosen.studies else {})
+    tables = {**TABLES, "one": partial(print_one, **given), "looks": partial(print_looks, **given)}
     for name in chosen.tables or tables:
         tables[name]()
         print()
