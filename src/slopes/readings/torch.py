@@ -441,7 +441,20 @@ for_kernel = widen
 
 
 def narrow(x: Array, dtype: Any) -> Array:
+    """PyTorch rounds float64 to a half type by way of float32, and so twice; TorchScript and ONNX view no bits."""
+    if x.dtype == torch.float64 and dtype in _HALF and not (_is_traced_by_jit() or _to_onnx()):
+        x = _round_to_odd(x)
     return x.to(dtype)
+
+
+def _round_to_odd(x: Tensor) -> Tensor:
+    """Round float64 to float32 as NumPy's reading does."""
+    single = x.to(torch.float32)
+    held, exact = single.detach(), x.detach()
+    near = held.to(torch.float64)
+    bits = held.view(torch.int32)
+    odd = torch.where(near == exact, bits, (bits - (near.abs() > exact.abs()).int()) | 1).view(torch.float32)
+    return single + torch.where(held.isfinite(), odd - held, 0.0)
 
 
 def check_out(owner: str, out: Any, x: Array) -> None:
