@@ -56,7 +56,7 @@ def assert_close(result, exact, x):
 
 @pytest.mark.parametrize("chosen", mark_exhaustive(GATES, every=2), ids=[card.name for card in GATES])
 @pytest.mark.parametrize("case", mark_exhaustive(SHAPES, every=4), ids=str)
-@pytest.mark.parametrize("half", ["first", "last"])
+@pytest.mark.parametrize("half", mark_exhaustive(["first", "last"], 1, every=2))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_gate_of_large_arrays_and_tensors(chosen, case, half, dtype):
     shape, axis = case

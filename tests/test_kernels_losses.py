@@ -95,7 +95,7 @@ def test_arrays(chosen, dtype):
     np.testing.assert_allclose(gradient, slopes_, rtol=CLOSE[dtype], atol=CLOSE[dtype])
 
 
-@pytest.mark.parametrize("chosen", mark_exhaustive(LOSSES, every=9), ids=[card.name for card in LOSSES])
+@pytest.mark.parametrize("chosen", mark_exhaustive(LOSSES, every=16), ids=[card.name for card in LOSSES])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_tensors(chosen, reduction, plainly):
     card = chosen
@@ -126,7 +126,9 @@ def counting(weighted, masked, divided, dtype="float64"):
 WAYS = [(True, False, False), (False, True, False), (True, True, False), (False, False, True), (True, False, True)]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["weight", "mask", "both", "divisor", "weight and divisor"])
+@pytest.mark.parametrize(
+    "way", mark_exhaustive(WAYS, every=2), ids=["weight", "mask", "both", "divisor", "weight and divisor"]
+)
 @pytest.mark.parametrize("library", ["NumPy", "torch"])
 @pytest.mark.parametrize("name", ["huber", "binary_cross_entropy"])
 def test_weights_masks_and_divisors(name, library, way, plainly, monkeypatch):
@@ -256,35 +258,43 @@ def test_the_digits_do_not_depend_on_the_number_of_threads():
         np.testing.assert_array_equal(gradient, results[0][1])
 
 
-def test_modules_of_torch_come_to_kernels(plainly):
-    x, y = tensors_of(arguments_of(slopes.mse, "float64"))
-    chances = (y > 0).double()
-    for module, target in (
-        (slopes.nn.MSELoss(), y),
-        (slopes.nn.L1Loss(reduction="sum"), y),
-        (slopes.nn.HuberLoss(delta=0.3), y),
-        (slopes.nn.SmoothL1Loss(beta=0.7), y),
-        (slopes.nn.BCEWithLogitsLoss(), chances),
-        (slopes.nn.BCEWithLogitsLoss(), 3 * chances),  # which PyTorch does not look at
-        (slopes.nn.BCEWithLogitsLoss(pos_weight=torch.tensor([2.5], dtype=torch.float64)), chances),
-        (slopes.nn.BCEWithLogitsLoss(weight=torch.linspace(0.5, 2, SIZE).double()), chances),
-        (slopes.nn.BCEWithLogitsLoss(weight=torch.tensor([-0.5]).double(), reduction="none"), chances),
-        (slopes.nn.BCEWithLogitsLoss(pos_weight=torch.linspace(0.5, 2, SIZE).double()), chances),
-        (
-            slopes.nn.BCEWithLogitsLoss(
-                weight=torch.tensor(0.5).double(), pos_weight=torch.linspace(0.5, 2, SIZE).double(), reduction="sum"
-            ),
-            chances,
+def chances(y):
+    return (y > 0).double()
+
+
+MODULES = [
+    (lambda nn: nn.MSELoss(), lambda y: y),
+    (lambda nn: nn.L1Loss(reduction="sum"), lambda y: y),
+    (lambda nn: nn.HuberLoss(delta=0.3), lambda y: y),
+    (lambda nn: nn.SmoothL1Loss(beta=0.7), lambda y: y),
+    (lambda nn: nn.BCEWithLogitsLoss(), chances),
+    (lambda nn: nn.BCEWithLogitsLoss(), lambda y: 3 * chances(y)),  # which PyTorch does not look at
+    (lambda nn: nn.BCEWithLogitsLoss(pos_weight=torch.tensor([2.5], dtype=torch.float64)), chances),
+    (lambda nn: nn.BCEWithLogitsLoss(weight=torch.linspace(0.5, 2, SIZE).double()), chances),
+    (lambda nn: nn.BCEWithLogitsLoss(weight=torch.tensor([-0.5]).double(), reduction="none"), chances),
+    (lambda nn: nn.BCEWithLogitsLoss(pos_weight=torch.linspace(0.5, 2, SIZE).double()), chances),
+    (
+        lambda nn: nn.BCEWithLogitsLoss(
+            weight=torch.tensor(0.5).double(), pos_weight=torch.linspace(0.5, 2, SIZE).double(), reduction="sum"
         ),
-        (slopes.nn.KLDivLoss(reduction="batchmean"), chances),
-        (slopes.nn.KLDivLoss(reduction="sum", log_target=True), y),
-        (slopes.nn.SoftMarginLoss(), 2 * chances - 1),
-        (slopes.nn.PoissonNLLLoss(), y.abs()),
-    ):
-        assert is_compiled(module(x, target)), module
-        expected = plainly(value_and_gradient, module, x, target)
-        for given, exact in zip(value_and_gradient(module, x, target), expected, strict=True):
-            torch.testing.assert_close(given, exact, rtol=1e-12, atol=1e-12)
+        chances,
+    ),
+    (lambda nn: nn.KLDivLoss(reduction="batchmean"), chances),
+    (lambda nn: nn.KLDivLoss(reduction="sum", log_target=True), lambda y: y),
+    (lambda nn: nn.SoftMarginLoss(), lambda y: 2 * chances(y) - 1),
+    (lambda nn: nn.PoissonNLLLoss(), lambda y: y.abs()),
+]
+
+
+@pytest.mark.parametrize("case", mark_exhaustive(MODULES, every=5), ids=range(len(MODULES)))
+def test_modules_of_torch_come_to_kernels(case, plainly):
+    make, target_of = case
+    x, y = tensors_of(arguments_of(slopes.mse, "float64"))
+    module, target = make(slopes.nn), target_of(y)
+    assert is_compiled(module(x, target)), module
+    expected = plainly(value_and_gradient, module, x, target)
+    for given, exact in zip(value_and_gradient(module, x, target), expected, strict=True):
+        torch.testing.assert_close(given, exact, rtol=1e-12, atol=1e-12)
 
 
 # ------------------------------------------------------------------------------------------ the backward
@@ -644,9 +654,10 @@ def condition(body, exact, arguments):
 NARROW = [(name, {}) for name in elementwise_losses.NARROW] + [("binary_cross_entropy", {"pos_weight": 3.0})]
 
 
-@pytest.mark.parametrize(("name", "parameters"), NARROW)
+@pytest.mark.parametrize("chosen", mark_exhaustive(NARROW, every=2), ids=str)
 @pytest.mark.parametrize("output", ["value", "gradient"])
-def test_float32_arithmetic_keeps_4_ulp_beyond_the_condition(name, parameters, output):
+def test_float32_arithmetic_keeps_4_ulp_beyond_the_condition(chosen, output):
+    name, parameters = chosen
     card = CARDS[name].with_(**parameters)
     arguments, settings = numbers_of_every_size(card), card.settings
     kernel = elementwise_losses.find(card, "float32", {}, SIZE)

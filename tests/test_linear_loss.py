@@ -131,7 +131,9 @@ def test_kernels_give_the_same(option, monkeypatch):
     assert_same(found, gradients(exact, tensors))
 
 
-@pytest.mark.parametrize("name", ["cosine", "distillation", "kl_div", "multilabel_soft_margin"])
+@pytest.mark.parametrize(
+    "name", mark_exhaustive(["cosine", "distillation", "kl_div", "multilabel_soft_margin"], every=2)
+)
 @pytest.mark.parametrize("classes", [CLASSES, 400])
 def test_losses_of_rows_of_targets(name, classes):
     tensors, _ = draw(classes=classes)

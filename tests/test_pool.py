@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import slopes
-from helpers import PATIENCE, require_kernels
+from helpers import PATIENCE, mark_exhaustive, require_kernels
 from slopes import kernels
 from slopes.kernels import compiling, entries, openmp, pool
 
@@ -232,8 +232,9 @@ def test_the_number_of_threads_is_that_of_torch():
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("setting", "count"), [("3", 3), ("2,1", 2), ("", None), ("0", None), ("many", None)])
-def test_without_torch_the_number_of_threads_is_that_of_openmp_or_of_the_cores(setting, count):
+@pytest.mark.parametrize("case", mark_exhaustive([("3", 3), ("2,1", 2), ("", None), ("0", None), ("many", None)], 1, 3))
+def test_without_torch_the_number_of_threads_is_that_of_openmp_or_of_the_cores(case):
+    setting, count = case
     script = (
         "import sys; from slopes.kernels import pool; assert 'torch' not in sys.modules; print(pool.thread_count())"
     )

@@ -172,7 +172,7 @@ def test_a_model_and_a_table_of_ones_own(tmp_path, tiny):
         losses=[slopes.mse, slopes.huber, slopes.cross_entropy],
         baseline="silu",
         out=tmp_path / "out",
-        **(tiny | {"workers": 2, "epochs": 20}),
+        **(tiny | {"epochs": 20}),
     )
     rows = study.table()
     assert rows[0]["metric"] == "rmse"
