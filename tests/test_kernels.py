@@ -190,7 +190,11 @@ def test_functions_with_a_period_are_right_however_far_out(case):
     near = np.concatenate([turns, rng.uniform(-8, 8, 400), rng.uniform(0.5, 1, 300) * 2.0 ** rng.integers(-9, 17, 300)])
     far = rng.uniform(0.5, 1, 300) * 2.0 ** rng.integers(17, 127 if dtype == "float32" else 1023, 300)
     largest = [np.finfo(dtype).max, 6381956970095103.0 * 2.0**797]  # the second lies nearest to a multiple of π/2
-    for x in (near, -near, np.concatenate([near, far]), -far, np.array(largest[: 1 if dtype == "float32" else 2])):
+    powers = 2.0 ** np.arange(15.0, 54.0)
+    for x in (
+        near, -near, np.concatenate([near, far]), -far, powers, -powers,
+        np.array(largest[: 1 if dtype == "float32" else 2]),
+    ):  # fmt: skip
         x = x.astype(dtype)
         result = np.empty_like(x)
         kernel(x, result)

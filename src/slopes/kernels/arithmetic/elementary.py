@@ -720,7 +720,7 @@ def snake_of_angle(x, low):
         r, rest = r + low, rest + low
     signed, square = negated_if_odd(r, n), r * r
     value = fma(signed, r, start) + fma(signed * r * square, sin_squared_tail(square), rest)
-    return where((abs(x) < COUNTABLE(x)) & (x != ZERO(x)), value, x)
+    return where((abs(x) <= COUNTABLE(x)) & (x != ZERO(x)), value, x)
 
 
 @njit(**OPTIONS)
