@@ -1,6 +1,7 @@
 """Errors at every float32 number: what is counted, by whom, and that an interrupted count goes on."""
 
 import dataclasses
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -165,6 +166,31 @@ def test_the_digest_is_of_the_body_and_of_the_code_of_a_reading():
     own.derivative(slopes.tanh.slope_body)
     digests = {exhaustive.digest_of(card, reading) for card in (slopes.tanh, own) for reading in READINGS}
     assert len(digests) == 2 * len(READINGS)
+
+
+def test_the_digest_is_of_the_functions_that_a_kernel_calls():
+    coefficients = "SERIES = (1, 2)\nOTHER = (3, 4)\n"
+    functions = dedent("""
+        ONE = number(1.0)
+        whole, part = halves(ONE)
+        series = polynomial(coefficients.SERIES)
+
+
+        @inlined
+        def curve(x):
+            return series(x) + part
+
+
+        def line(x):
+            return coefficients.OTHER
+    """)
+    kernel = "from functions import curve, line\n\n\ndef kernel(x):\n    return curve(x)\n"
+    called = exhaustive.called_by([kernel], [coefficients, functions])
+    assert [text.split(" = ")[0] for text in called] == [
+        "@inlined\ndef curve(x):\n    return series(x) + part", "ONE", "SERIES", "series", "whole, part",
+    ]  # fmt: skip
+    for name in ("sin", "exp", "bits_of", "OPTIONS"):  # of real modules, as Numba's intrinsics are
+        assert exhaustive.called_by([f"{name}(x)"], exhaustive._texts(exhaustive.ARITHMETIC))
 
 
 def test_the_last_number_is_reached():

@@ -6,6 +6,7 @@ doubt is `MARGIN` times the largest of these errors; where an error is that near
 
 from __future__ import annotations
 
+import ast
 import csv
 import os
 import platform
@@ -45,9 +46,10 @@ MARGIN = 16.0
 DIGITS = 25
 
 HOME = Path(kernels.__file__).parents[1]
+#: modules of the functions that kernels call
+ARITHMETIC = tuple(f"kernels/arithmetic/{name}.py" for name in ("coefficients", "elementary", "machine"))
 #: modules that compute a reading beside the card's kernels
 MODULES = {
-    "all": tuple(f"kernels/arithmetic/{name}.py" for name in ("coefficients", "elementary", "machine")),
     "kernel": (),
     "torch kernel": ("fast/entries.py", "fast/short.py"),
     "NumPy": ("readings/numpy.py", "readings/tails.py", "readings/textbook.py"),
@@ -266,13 +268,57 @@ _version = cache(metadata.version)  # reading it takes as long as 100,000 errors
 
 @cache
 def digest_of(card: Card, reading: str) -> str:
-    """Digest of the code that computes a reading and the exact results: kernels as printed, and other modules."""
+    """Digest of the code that computes a reading and the exact results: kernels as printed, what they call, modules."""
     outputs = (("value",), ("slope",), ("vjp",), ("value", "slope"))
     sources = [kernels.source(card, *names, dtype=dtype) for names in outputs for dtype in ("float32", "float64")]
     peer = card.same_as["torch"].same if reading == "PyTorch" else ""
-    files = [HOME / name for name in (*MODULES["all"], *MODULES[reading])]
-    texts = [*sources, peer, *(file.read_text(encoding="utf-8") for file in files)]
+    arithmetic, modules = (
+        [(HOME / name).read_text("utf-8") for name in names] for names in (ARITHMETIC, MODULES[reading])
+    )
+    texts = [*sources, peer, *called_by(sources, arithmetic), *modules]
     return sha256("\0".join(texts).encode()).hexdigest()[:12]
+
+
+def _texts(modules: Sequence[str]) -> list[str]:
+    return [(HOME / module).read_text(encoding="utf-8") for module in modules]
+
+
+def called_by(sources: Sequence[str], modules: Sequence[str]) -> list[str]:
+    """Return the definitions in the text of modules whose names the sources use, directly or by one another."""
+    definitions = _definitions(tuple(modules))
+    due = set().union(*(_used(node) for source in sources for node in ast.parse(source).body))
+    found: set[str] = set()
+    while due:
+        name = due.pop()
+        if name not in found:
+            found.add(name)
+            due.update(*(used for _, used in definitions.get(name, ())))
+    return sorted({text for name in found for text, _ in definitions.get(name, ())})
+
+
+@cache
+def _definitions(modules: tuple[str, ...]) -> dict[str, list[tuple[str, set[str]]]]:
+    """(text, names that it uses) of each definition, by name."""
+    definitions: dict[str, list[tuple[str, set[str]]]] = {}
+    for module in modules:
+        lines = module.splitlines()
+        for node in ast.parse(module).body:
+            first = min(each.lineno for each in (node, *getattr(node, "decorator_list", ())))
+            for name in _defined(node):
+                definitions.setdefault(name, []).append(("\n".join(lines[first - 1 : node.end_lineno]), _used(node)))
+    return definitions
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef):
+        return {node.name}
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+
+
+def _used(node: ast.stmt) -> set[str]:
+    """Names and attributes that a statement uses; an import uses none."""
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
+    return names | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
 
 
 Job = tuple[Activation, int, int, tuple[tuple[str, str], ...]]  #: card, first number, the one after, (result, reading)

@@ -67,12 +67,13 @@ OF_EVERY_NUMBER = """\
 
 Made by `slopes accuracy --exhaustive NAME`, from [exhaustive.csv](exhaustive.csv): the worst error of all 2^32 float32
 numbers in ulp, and how many of them are off by more than 0.5, 1 and 2, where a millionth more does not count. No number
-is left out, and no error is divided by anything. The exact results come from the card's kernel in float64. How far its
-polynomials are from their functions is proved; its roundings are not, so Arb measures the largest error of that kernel
-at random numbers, relative to the result or to the input times the slope, and 16 times as much is taken for its doubt.
-Where the doubt leaves open whether an error is above, Arb decides. "kernel" is a large array, "torch kernel" a large
-tensor, "NumPy" and "torch" are small ones, and "PyTorch" is its own function. A mark † says that the code has changed
-since.
+is left out, and no error is divided by anything: beside a root of a slope, as at −0.75 of gelu's, where terms cancel,
+an ulp of the result is a tiny part of an ulp of the terms. The exact results come from the card's kernel in float64.
+How far its polynomials are from their functions is proved; its roundings are not, so Arb measures the largest error of
+that kernel at random numbers, relative to the result or to the input times the slope, and 16 times as much is taken for
+its doubt. Where the doubt leaves open whether an error is above, Arb decides. "kernel" is a large array, "torch kernel"
+a large tensor, "NumPy" and "torch" are small ones, and "PyTorch" is its own function. A mark † says that the code has
+changed since.
 
 All readings of an activation take 0.1 to 1.7 hours of one core, all activations 18: "torch" 9.2, "NumPy" 3.9, "torch
 kernel" 1.7, "PyTorch" 1.5, "kernel" 1.1, and the exact results 0.9, by
