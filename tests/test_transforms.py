@@ -99,7 +99,7 @@ def test_hessian_by_every_composition(card, example):
 
 
 @whole_graph
-@pytest.mark.sampled(0, every=18)
+@pytest.mark.sampled(0, every=36)
 def test_compile(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
@@ -178,7 +178,7 @@ def test_inductor_agrees(one, example):
 
 
 @whole_graph
-@pytest.mark.sampled(7, every=18)
+@pytest.mark.sampled(7, every=36)
 def test_compiled_transforms(card, example):
     torch._dynamo.reset()
     function, x = split(card, example)
