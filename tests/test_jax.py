@@ -281,7 +281,7 @@ def test_integers_and_numpy_beside():
 
 
 class Tensor:
-    """What is no array."""
+    """An object that is neither a number nor an array."""
 
 
 @pytest.mark.parametrize(

@@ -268,14 +268,11 @@ _version = cache(metadata.version)  # reading it takes as long as 100,000 errors
 
 @cache
 def digest_of(card: Card, reading: str) -> str:
-    """Digest of the code that computes a reading and the exact results: kernels as printed, what they call, modules."""
+    """Digest of the code of a reading and of the exact results: printed kernels, functions they call, other modules."""
     outputs = (("value",), ("slope",), ("vjp",), ("value", "slope"))
     sources = [kernels.source(card, *names, dtype=dtype) for names in outputs for dtype in ("float32", "float64")]
     peer = card.same_as["torch"].same if reading == "PyTorch" else ""
-    arithmetic, modules = (
-        [(HOME / name).read_text("utf-8") for name in names] for names in (ARITHMETIC, MODULES[reading])
-    )
-    texts = [*sources, peer, *called_by(sources, arithmetic), *modules]
+    texts = [*sources, peer, *called_by(sources, _texts(ARITHMETIC)), *_texts(MODULES[reading])]
     return sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 

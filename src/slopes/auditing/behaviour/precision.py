@@ -183,7 +183,7 @@ def _of_float32(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_precise(subject: Subject, arguments: Arguments) -> bool:
-    """Whether each entry, rather than the mean, is close to that of float64."""
+    """Whether each entry, not only the mean, is close to its value in float64."""
     low, exact = _pair(subject, arguments, reduction=None if subject.form.kind is None else "none")
     return bool(((low - exact).abs() <= 1e-4 * (1 + exact.abs())).all()) and float(exact.abs().amax()) <= 1e30
 
