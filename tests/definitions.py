@@ -279,6 +279,12 @@ def logit_adjusted(p, t, prior=1.0, tau=1.0):
 
 
 @row
+def siglip(p, t):
+    every = m.fsum(surprise(-x) for x in p)
+    return m.fsum(share * (surprise(x) + every - surprise(-x)) for x, share in zip(p, t, strict=True))
+
+
+@row
 def softmax_focal(p, t, gamma=2.0):
     return -m.fsum(share * (1 - x) ** mpf(gamma) * m.log(x) for x, share in zip(softmax(p), t, strict=True) if share)
 

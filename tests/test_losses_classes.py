@@ -8,6 +8,7 @@ import pytest
 import slopes
 from slopes.losses.classification import cross_entropy, margin_softmax, nll, poly1
 from slopes.losses.divergence import distillation, js_divergence, kl_div, relative_entropy
+from slopes.losses.embedding import siglip
 from slopes.losses.focal import asymmetric, sigmoid_focal, softmax_focal
 
 torch = pytest.importorskip("torch")
@@ -59,6 +60,7 @@ def test_numbers_of_peers(ours, theirs):
 
 LOGITS, TARGET = torch.tensor(ROWS, dtype=torch.float64), torch.tensor(LABELS)
 OTHER = torch.tensor(softmax(ROWS[::-1]))
+EYE, SHARES = torch.eye(3, dtype=torch.float64), torch.tensor([0.1, 0.2, 0.7], dtype=torch.float64)
 ZS, YS = torch.tensor(Z, dtype=torch.float64), torch.tensor(SOFT, dtype=torch.float64)
 
 
@@ -79,6 +81,10 @@ ZS, YS = torch.tensor(Z, dtype=torch.float64), torch.tensor(SOFT, dtype=torch.fl
         (LOGITS, lambda x: distillation(x, LOGITS.flip(0), temperature=3.0), lambda x: 9 * F.kl_div((x / 3).log_softmax(-1), (LOGITS.flip(0) / 3).softmax(-1), reduction="batchmean")),
         (LOGITS, lambda x: margin_softmax(x / 4, TARGET, margin=0.0, scale=4.0), lambda x: F.cross_entropy(x, TARGET)),
         (LOGITS, lambda x: margin_softmax(x / 4, TARGET, scale=4.0), lambda x: F.cross_entropy(x + torch.diag(4 * ((x.diag() / 4).acos() + 0.5).cos() - x.diag()), TARGET)),
+        # open_clip's code
+        (LOGITS, lambda x: siglip(x, TARGET), lambda x: -F.logsigmoid((2 * EYE - 1) * x).sum() / 3),
+        (LOGITS, lambda x: siglip(x, OTHER), lambda x: F.binary_cross_entropy_with_logits(x, OTHER, reduction="sum") / 3),
+        (LOGITS, lambda x: siglip(x, TARGET, class_weight=SHARES), lambda x: -(SHARES @ F.logsigmoid((2 * EYE - 1) * x)).sum()),
     ],
 )  # fmt: skip
 def test_values_and_slopes_of_pytorch(first, ours, theirs):

@@ -698,7 +698,7 @@ class _CrossEntropy(_CrossEntropyCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, from_probabilities: bool = False, base: _Parameter = 2.718281828459045) -> Self: ...
 
-class _NllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+class _ClassificationCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
         self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
@@ -718,12 +718,12 @@ class _NllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
         mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
         class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
     ) -> _Tensors_co: ...
-class _Nll(_NllCall[_Floating, _Array, Tensor], Loss):
+class _Classification(_ClassificationCall[_Floating, _Array, Tensor], Loss):
     @property
-    def value_and_slope(self) -> _NllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+    def value_and_slope(self) -> _ClassificationCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
         """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
     @property
-    def slope(self) -> _NllCall[_Array, _Array, Tensor]:
+    def slope(self) -> _ClassificationCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
@@ -2093,7 +2093,7 @@ categorical_cross_entropy: _CategoricalCrossEntropy
 """Categorical cross-entropy: the surprise, −log p, at the right class, of rows of probabilities."""
 cross_entropy: _CrossEntropy
 """Softmax cross-entropy: the surprise, −log p, at the right class, of rows of logits."""
-nll: _Nll
+nll: _Classification
 """Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities."""
 poly1: _Poly1
 """Cross-entropy plus epsilon times 1 − p of the right class, of rows of logits."""
@@ -2127,6 +2127,8 @@ info_nce: _InfoNce
 """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent."""
 supcon: _Supcon
 """Cross-entropy of picking a positive among all others, positives too, by its cosine over a temperature."""
+siglip: _Classification
+"""Sigmoid loss of SigLIP: the binary cross-entropies of a row of logits, summed, with a yes for its partner alone."""
 sigmoid_focal: _SigmoidFocal
 """Binary cross-entropy times the probability of being wrong to the power gamma, of logits."""
 softmax_focal: _SoftmaxFocal

@@ -309,3 +309,30 @@ def _(embeddings, positives, negatives, cotangent, *, temperature):
     rise = where(positives, ((count - 1) * share - missed) / count, where(negatives, share, 0.0))
     rise = where(ops.sum(where(positives, 1.0, 0.0 * shown)) == 0, 0.0, rise)
     return _through_similar(embeddings, cotangent[..., None] * rise, temperature)
+
+
+@loss(
+    "classification", convex=True,
+    papers=(Paper("Zhai et al.", 2023, "Sigmoid loss for language image pre-training", "arXiv:2303.15343"),),
+    definition=lambda z, y: expected(log(1 + exp(-z)) + ops.sum(log(1 + exp(z))) - log(1 + exp(z)), y),
+)  # fmt: skip
+def siglip(prediction, target):
+    """Sigmoid loss of SigLIP: the binary cross-entropies of a row of logits, summed, with a yes for its partner alone.
+
+    A logit is a similarity times a scale plus a bias, at first 10 and −10 in the paper. Targets name partners:
+    ``arange(n)`` for n pairs. The mean is over rows, as in the authors' code and in open_clip.
+    """
+    rows, others = _partners(prediction, target)
+    return ops.sum(ops.scaled(softplus(-prediction), rows) + ops.scaled(softplus(prediction), others))[..., 0]
+
+
+@siglip.derivative
+def _(prediction, target):
+    rows, others = _partners(prediction, target)
+    return others * sigmoid(prediction) - rows * sigmoid(-prediction)
+
+
+def _partners(prediction, target):
+    """(the share of a yes at each entry, the share of a no)."""
+    rows = ops.one_hot(target, like=prediction)
+    return rows, 1 - rows if target.ndim < prediction.ndim else ops.sum_others(rows, rows)

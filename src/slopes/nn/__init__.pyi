@@ -227,6 +227,15 @@ class SupConLoss(CardModule):
         self, *, temperature: _TensorParameter = 0.1, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class SiglipLoss(CardModule):
+    """Sigmoid loss of SigLIP: the binary cross-entropies of a row of logits, summed, with a yes for its partner
+    alone."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
 class SigmoidFocalLoss(CardModule):
     """Binary cross-entropy times the probability of being wrong to the power gamma, of logits."""
 
