@@ -158,6 +158,11 @@ def simpo(chosen, rejected, beta=2.0, gamma=0.5):
 
 
 @element
+def kto(p, q, t, beta=0.1, kl=0.0, desirable=1.0, undesirable=1.0):
+    return (mpf(desirable) if t > 0 else mpf(undesirable)) * chance(-t * mpf(beta) * (p - q - mpf(kl)))
+
+
+@element
 def ppo_clip(p, q, advantage, eps_low=0.2, eps_high=0.2):
     ratio = m.exp(p - q)
     held = min(max(ratio, 1 - mpf(eps_low)), 1 + mpf(eps_high))

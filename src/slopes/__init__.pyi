@@ -293,7 +293,8 @@ _PairKind: TypeAlias = Literal[
     "boxes", "overlap", "ranked overlap", "overlap scores", "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
-    "variance", "ranking", "preference", "preference alone", "tokens of a policy", "pairs", "triplets", "embeddings",
+    "variance", "ranking", "preference", "preference alone", "judged answers", "tokens of a policy", "pairs",
+    "triplets", "embeddings",
 ]
 _Space: TypeAlias = Literal[
     "real", "logits", "probabilities", "chances", "log-probabilities", "positive", "non-negative", "above -1",
@@ -1792,6 +1793,40 @@ class _Simpo(_SimpoCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, beta: _Parameter = 2.0, gamma: _Parameter = 0.5) -> Self: ...
 
+class _KtoCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, reference: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        zero_one: bool = False, beta: _ArrayParameter = 0.1, kl: _ArrayParameter = 0.0,
+        desirable: _ArrayParameter = 1.0, undesirable: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, reference: _Values, target: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        zero_one: bool = False, beta: _ArrayParameter = 0.1, kl: _ArrayParameter = 0.0,
+        desirable: _ArrayParameter = 1.0, undesirable: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, reference: Tensor, target: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+        zero_one: bool = False, beta: _TensorParameter = 0.1, kl: _TensorParameter = 0.0,
+        desirable: _TensorParameter = 1.0, undesirable: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _Kto(_KtoCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _KtoCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _KtoCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(
+        self, *, beta: _Parameter = 0.1, kl: _Parameter = 0.0, desirable: _Parameter = 1.0,
+        undesirable: _Parameter = 1.0,
+    ) -> Self: ...
+
 class _PpoClipCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2181,6 +2216,8 @@ ipo: _PreferenceBeta
 """IPO: the squared difference of 1 / (2·beta) and the lead of the preferred answer beyond the reference's."""
 simpo: _Simpo
 """SimPO: the surprise, −log of a sigmoid, at beta times the lead of the preferred answer, less a margin gamma."""
+kto: _Kto
+"""KTO: a sigmoid of how far a good answer's lead over the reference is below kl, or a bad one's above it."""
 ppo_clip: _PpoClip
 """PPO's clipped objective, negated: the advantage times how much likelier a token has become, within bounds."""
 mse: _Regression

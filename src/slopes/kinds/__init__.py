@@ -17,7 +17,7 @@ from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
-from slopes.kinds.preferences import NORMALIZER, Policy, Preference
+from slopes.kinds.preferences import NORMALIZER, Judged, Policy, Preference
 from slopes.kinds.spaces import BOXES, CHANCES, DISTRIBUTIONS, LOGITS, POSITIVE, REAL, SIGNS, SPACES, read_space
 from slopes.kinds.sums import SumKind, Summand, merge
 
@@ -98,6 +98,12 @@ KINDS: dict[str, Kind] = {
             (CHOSEN, REJECTED),
             about="chosen − rejected",
             data="the log-likelihoods of preferred and rejected answers",
+        ),
+        Judged(
+            "judged answers",
+            (PREDICTION, REFERENCE, SIGN),
+            about="prediction − reference",
+            data="the log-likelihoods of good and bad answers, and of a reference",
         ),
         Policy(
             "tokens of a policy",

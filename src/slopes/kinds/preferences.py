@@ -11,7 +11,8 @@ import numpy as np
 from slopes.constants import Array
 from slopes.domains import OneOf
 from slopes.kinds.base import Batch, FindKernel, Kind, no_kernel
-from slopes.kinds.examples import Arguments, Examples, Ordered
+from slopes.kinds.examples import Arguments, Examples, Ordered, RankedPairExamples
+from slopes.kinds.others import Ranking
 
 NORMALIZER = OneOf(("token", "sequence"))
 
@@ -33,6 +34,20 @@ class Preference(Kind):
     def compares_numbers(self) -> bool:
         """No: an answer is not to be as likely as the other."""
         return False
+
+
+class JudgedExamples(RankedPairExamples):
+    def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
+        """A good answer, and a bad one."""
+        zero = np.zeros_like(x)
+        return self.kind.about, {f"target {value}": (x, zero, zero + value) for value in (1, -1)}
+
+
+@dataclass(frozen=True)
+class Judged(Ranking):
+    """Single answers, under a policy and a reference model, each with a sign: 1 is good, −1 is bad."""
+
+    example_maker: ClassVar[type[Examples]] = JudgedExamples
 
 
 class PolicyExamples(Examples):

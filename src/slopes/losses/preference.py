@@ -6,9 +6,21 @@ from math import inf
 
 from slopes import ops
 from slopes.card import loss
-from slopes.domains import Positive, Real, UnitInterval
+from slopes.domains import NonNegative, Positive, Real, UnitInterval
 from slopes.facts import Paper
-from slopes.ops import clip, decay, exp, log, maximum, minimum, sigmoid, softplus, stop_gradient, where
+from slopes.ops import (
+    clip,
+    decay,
+    exp,
+    log,
+    maximum,
+    minimum,
+    sigmoid,
+    sigmoid_slope,
+    softplus,
+    stop_gradient,
+    where,
+)
 
 RAFAILOV = Paper(
     "Rafailov et al.", 2023, "Direct preference optimization: your language model is secretly a reward model",
@@ -20,6 +32,9 @@ AZAR = Paper(
 )  # fmt: skip
 MENG = Paper(
     "Meng, Xia, Chen", 2024, "SimPO: simple preference optimization with a reference-free reward", "arXiv:2405.14734"
+)
+ETHAYARAJH = Paper(
+    "Ethayarajh et al.", 2024, "KTO: model alignment as prospect theoretic optimization", "arXiv:2402.01306"
 )
 SCHULMAN = Paper("Schulman et al.", 2017, "Proximal policy optimization algorithms", "arXiv:1707.06347")
 SHAO = Paper(
@@ -129,6 +144,39 @@ def _beyond(chosen, rejected, beta, gamma):
     high, low = _times(lead, low, 8 * beta)
     high, rounded = _difference(high, gamma)
     return high, low + where((high < FAR) & (high > -FAR), rounded, 0.0)
+
+
+@loss(
+    "judged answers", minimum=None, papers=(ETHAYARAJH,),
+    definition=lambda p, q, t, beta, kl, desirable, undesirable: (
+        where(t > 0, desirable, undesirable) / (1 + exp(t * beta * (p - q - kl)))
+    ),
+)  # fmt: skip
+def kto(
+    prediction, reference, target, *, beta: Positive = 0.1, kl: NonNegative = 0.0, desirable: Positive = 1.0,
+    undesirable: Positive = 1.0,
+):  # fmt: skip
+    """KTO: a sigmoid of how far a good answer's lead over the reference is below kl, or a bad one's above it.
+
+    Arguments are log-likelihoods of whole answers, sums over their tokens, and 1 for a good answer, −1 for a bad one.
+    `kl` is the mean lead of answers to other prompts, at least 0 and without a gradient, as in the authors' code and in
+    TRL; `desirable` and `undesirable` weigh good and bad answers, and the mean does not divide by them.
+    """
+    high, low = _beyond_kl(prediction, reference, beta, kl)
+    return sigmoid(-target * high, times=where(target > 0, desirable, undesirable), low=-target * low)
+
+
+@kto.derivative
+def _(prediction, reference, target, *, beta, kl, desirable, undesirable):
+    high, low = _beyond_kl(prediction, reference, beta, kl)
+    return sigmoid_slope(high, times=-target * beta * where(target > 0, desirable, undesirable), low=low)
+
+
+def _beyond_kl(prediction, reference, beta, kl):
+    """(beta times how far the prediction leads the reference beyond kl, its rounding error)."""
+    lead, low = _difference(ops.double(prediction), ops.double(reference))
+    rest, rest_low = _difference(lead, kl)
+    return _times(rest, rest_low + low, beta)
 
 
 @loss(

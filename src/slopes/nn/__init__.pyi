@@ -378,6 +378,15 @@ class SimpoLoss(CardModule):
         reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class KtoLoss(CardModule):
+    """KTO: a sigmoid of how far a good answer's lead over the reference is below kl, or a bad one's above it."""
+
+    def __init__(
+        self, *, zero_one: bool = False, beta: _TensorParameter = 0.1, kl: _TensorParameter = 0.0,
+        desirable: _TensorParameter = 1.0, undesirable: _TensorParameter = 1.0,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
 class PpoClipLoss(CardModule):
     """PPO's clipped objective, negated: the advantage times how much likelier a token has become, within bounds."""
 
