@@ -158,6 +158,12 @@ def simpo(chosen, rejected, beta=2.0, gamma=0.5):
 
 
 @element
+def orpo(chosen, rejected, beta=0.1):
+    odds = [m.exp(x) / (1 - m.exp(x)) for x in (chosen, rejected)]
+    return mpf(beta) * m.log(1 + odds[1] / odds[0]) - chosen
+
+
+@element
 def kto(p, q, t, beta=0.1, kl=0.0, desirable=1.0, undesirable=1.0):
     return (mpf(desirable) if t > 0 else mpf(undesirable)) * chance(-t * mpf(beta) * (p - q - mpf(kl)))
 

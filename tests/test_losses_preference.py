@@ -35,6 +35,11 @@ def simpo(chosen, rejected):
     return -F.logsigmoid(2.0 * (chosen - rejected - 0.25)).mean()
 
 
+def orpo(chosen, rejected):
+    odds = (chosen - rejected) - (torch.log1p(-chosen.exp()) - torch.log1p(-rejected.exp()))
+    return (-chosen - 0.1 * F.logsigmoid(odds)).mean()
+
+
 def kto(policy, reference, signs):
     """TRL's code, with its defaults but for kl and the two weights."""
     ratios = policy - reference
@@ -54,6 +59,7 @@ def ppo(logps, old, advantages):
         (slopes.dpo, dpo, ANSWERS),
         (slopes.ipo, ipo, ANSWERS),
         (slopes.simpo, simpo, (CHOSEN / 20, REJECTED / 20)),
+        (slopes.orpo, orpo, (CHOSEN / 20, REJECTED / 20)),
         (slopes.kto.with_(kl=0.3, desirable=1.5, undesirable=0.7), kto, (CHOSEN, REFERENCE_CHOSEN, SIGNS)),
         (slopes.ppo_clip, ppo, (LOGPS, OLD, ADVANTAGES)),
     ],
@@ -81,6 +87,26 @@ def test_a_small_difference_of_likely_answers_keeps_its_digits():
             value, slope = card.value_and_slope(*(np.array([sign * most]) for sign in signs))
             assert not np.isnan(value)
             assert not np.isnan(slope).any()
+
+
+def test_sure_answers_have_odds():
+    """Log-odds are infinite at a likelihood of 1, and differences of them NaN."""
+    for dtype in (torch.float32, torch.float64):
+        for chosen, rejected, value, slopes_ in (
+            (0.0, -1.0, 0.0, (-1 - 0.1 / (np.e - 1), 0.0)), (-1e-30, -1e-30, 0.1 * np.log(2), (-5e28, 5e28)),
+            (-1.0, -1e4, 1.0, (-1.0, 0.0)), (-1e4, -1.0, 1.1e4 - 0.1 * np.log(np.e - 1), (-1.1, 0.1 / (1 - np.exp(-1)))),
+            (0.0, 0.0, 0.0, None), (-1.0, 0.0, np.inf, None),
+        ):  # fmt: skip
+            leaves = [torch.tensor(x, dtype=dtype, requires_grad=True) for x in (chosen, rejected)]
+            result = slopes.orpo(*leaves)
+            came = torch.autograd.grad(result, leaves)
+            assert float(result.detach()) == pytest.approx(value, rel=1e-6, abs=1e-29)
+            assert not any(x.isnan() for x in came)
+            if slopes_ is not None:
+                assert [float(x) for x in came] == pytest.approx(slopes_, rel=1e-6)
+                assert slopes.orpo.slope(chosen, rejected) == pytest.approx(slopes_[0], rel=1e-14)
+    with pytest.raises(ValueError, match=r"orpo: chosen must be <= 0, got 0\.5"):
+        slopes.orpo(0.5, -1.0)
 
 
 def mean_of_sequences(logps, old, advantages, mask):

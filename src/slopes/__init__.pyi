@@ -293,12 +293,12 @@ _PairKind: TypeAlias = Literal[
     "boxes", "overlap", "ranked overlap", "overlap scores", "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
-    "variance", "ranking", "preference", "preference alone", "judged answers", "tokens of a policy", "pairs",
-    "triplets", "embeddings",
+    "variance", "ranking", "preference", "preference alone", "likelihoods of answers", "judged answers",
+    "tokens of a policy", "pairs", "triplets", "embeddings",
 ]
 _Space: TypeAlias = Literal[
-    "real", "logits", "probabilities", "chances", "log-probabilities", "positive", "non-negative", "above -1",
-    "cosines", "signs", "distributions", "boxes",
+    "real", "logits", "probabilities", "chances", "log-probabilities", "log-likelihoods", "positive", "non-negative",
+    "above -1", "cosines", "signs", "distributions", "boxes",
 ]
 
 class _Claims(TypedDict, total=False):
@@ -1793,6 +1793,32 @@ class _Simpo(_SimpoCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, beta: _Parameter = 2.0, gamma: _Parameter = 0.5) -> Self: ...
 
+class _OrpoCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, chosen: _Values, rejected: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        beta: _ArrayParameter = 0.1,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, chosen: _Values, rejected: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, beta: _ArrayParameter = 0.1,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, chosen: Tensor, rejected: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, beta: _TensorParameter = 0.1,
+    ) -> _Tensors_co: ...
+class _Orpo(_OrpoCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _OrpoCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _OrpoCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, beta: _Parameter = 0.1) -> Self: ...
+
 class _KtoCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2216,6 +2242,8 @@ ipo: _PreferenceBeta
 """IPO: the squared difference of 1 / (2·beta) and the lead of the preferred answer beyond the reference's."""
 simpo: _Simpo
 """SimPO: the surprise, −log of a sigmoid, at beta times the lead of the preferred answer, less a margin gamma."""
+orpo: _Orpo
+"""ORPO: minus the log-likelihood of the preferred answer, plus beta times the surprise at its odds over the other."""
 kto: _Kto
 """KTO: a sigmoid of how far a good answer's lead over the reference is below kl, or a bad one's above it."""
 ppo_clip: _PpoClip

@@ -17,8 +17,19 @@ from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
-from slopes.kinds.preferences import NORMALIZER, Judged, Policy, Preference
-from slopes.kinds.spaces import BOXES, CHANCES, DISTRIBUTIONS, LOGITS, POSITIVE, REAL, SIGNS, SPACES, read_space
+from slopes.kinds.preferences import NORMALIZER, Judged, Likelihoods, Policy, Preference
+from slopes.kinds.spaces import (
+    BOXES,
+    CHANCES,
+    DISTRIBUTIONS,
+    LOG_LIKELIHOODS,
+    LOGITS,
+    POSITIVE,
+    REAL,
+    SIGNS,
+    SPACES,
+    read_space,
+)
 from slopes.kinds.sums import SumKind, Summand, merge
 
 __all__ = [
@@ -98,6 +109,11 @@ KINDS: dict[str, Kind] = {
             (CHOSEN, REJECTED),
             about="chosen − rejected",
             data="the log-likelihoods of preferred and rejected answers",
+        ),
+        Likelihoods(
+            "likelihoods of answers",
+            (Argument("chosen", LOG_LIKELIHOODS), Argument("rejected", LOG_LIKELIHOODS)),
+            data="the mean log-likelihoods of preferred and rejected answers",
         ),
         Judged(
             "judged answers",

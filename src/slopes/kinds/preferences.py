@@ -36,6 +36,25 @@ class Preference(Kind):
         return False
 
 
+class LikelihoodExamples(Examples):
+    """Numbers that stay below 0."""
+
+    def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
+        first, second = drawn
+        yield "a likelier preferred answer", (first / 2, second), (first * 2, second)
+        yield "a less likely rejected answer", (first, second * 2), (first, second / 2)
+
+    def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
+        return "chosen, rejected being −1", {"": (x, np.full_like(x, -1.0))}
+
+
+@dataclass(frozen=True)
+class Likelihoods(Preference):
+    """The preferred and the rejected answer, by the mean log-likelihoods of their tokens."""
+
+    example_maker: ClassVar[type[Examples]] = LikelihoodExamples
+
+
 class JudgedExamples(RankedPairExamples):
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
         """A good answer, and a bad one."""

@@ -170,6 +170,10 @@ LOG_PROBABILITIES = Space(
     "log-probabilities", lambda rng, shape: np.log(_distribution(rng, shape)), fill=-1.0, other=-1.5,
     is_log_probability=True,
 )  # fmt: skip  # there is no rule, as rounding may lift a log-probability above 0
+LOG_LIKELIHOODS = Space(
+    "log-likelihoods", lambda rng, shape: -np.exp(2 * rng.standard_normal(shape)), high=0.0, fill=-1.0,
+    rule="must be <= 0", other=-1.5, words="log-likelihoods, <= 0",
+)  # fmt: skip
 POSITIVE = Space(
     "positive", lambda rng, shape: np.exp(rng.standard_normal(shape)), 0.0, open=True, fill=1.0, rule="must be > 0",
     other=7.0, words="numbers > 0",
@@ -204,8 +208,8 @@ DISTRIBUTIONS = Distributions(
 BOXES = Boxes("boxes", _box)
 
 ALL = (
-    REAL, LOGITS, PROBABILITIES, CHANCES, LOG_PROBABILITIES, POSITIVE, NONNEGATIVE, ABOVE_MINUS_ONE, COSINES, SIGNS,
-    DISTRIBUTIONS, BOXES,
+    REAL, LOGITS, PROBABILITIES, CHANCES, LOG_PROBABILITIES, LOG_LIKELIHOODS, POSITIVE, NONNEGATIVE, ABOVE_MINUS_ONE,
+    COSINES, SIGNS, DISTRIBUTIONS, BOXES,
 )  # fmt: skip
 SPACES = {space.name: space for space in ALL}
 

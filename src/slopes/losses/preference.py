@@ -12,9 +12,12 @@ from slopes.ops import (
     clip,
     decay,
     exp,
+    expm1,
     log,
+    log1p,
     maximum,
     minimum,
+    nonzero,
     sigmoid,
     sigmoid_slope,
     softplus,
@@ -32,6 +35,9 @@ AZAR = Paper(
 )  # fmt: skip
 MENG = Paper(
     "Meng, Xia, Chen", 2024, "SimPO: simple preference optimization with a reference-free reward", "arXiv:2405.14734"
+)
+HONG = Paper(
+    "Hong, Lee, Thorne", 2024, "ORPO: monolithic preference optimization without reference model", "arXiv:2403.07691"
 )
 ETHAYARAJH = Paper(
     "Ethayarajh et al.", 2024, "KTO: model alignment as prospect theoretic optimization", "arXiv:2402.01306"
@@ -144,6 +150,40 @@ def _beyond(chosen, rejected, beta, gamma):
     high, low = _times(lead, low, 8 * beta)
     high, rounded = _difference(high, gamma)
     return high, low + where((high < FAR) & (high > -FAR), rounded, 0.0)
+
+
+@loss(
+    "likelihoods of answers", minimum=None, papers=(HONG,),
+    definition=lambda a, b, beta: beta * log(1 + exp(b - a) * (1 - exp(a)) / (1 - exp(b))) - a,
+)  # fmt: skip
+def orpo(chosen, rejected, *, beta: Positive = 0.1):
+    """ORPO: minus the log-likelihood of the preferred answer, plus beta times the surprise at its odds over the other.
+
+    Arguments are mean log-likelihoods of the tokens of an answer; there is no reference. Beta is the paper's lambda.
+    TRL takes the mean of the first term over the tokens of a batch, so that long answers count more there.
+    """
+    chosen, rejected, failure, other = _with_failures(chosen, rejected)
+    gap, low = _difference(rejected, chosen)
+    behind, power = gap > 0, exp(where(gap > 0, -gap, gap))  # which never overflows
+    times = failure / nonzero(other)
+    surprise = where(behind, gap, 0.0) + log1p(where(behind, power + (times - 1), power * (1 + low) * times))
+    return beta * where(behind & (other == 0), inf, surprise) - chosen
+
+
+@orpo.derivative
+def _(chosen, rejected, *, beta):
+    chosen, rejected, failure, other = _with_failures(chosen, rejected)
+    gap, low = _difference(chosen, rejected)
+    ahead = gap > 0
+    power = exp(where(ahead, -gap, gap)) * (1 + where(ahead, -low, low))
+    part, whole = where(ahead, power, 1.0), where(ahead, failure * power + other, failure + power * other)
+    return -1 - beta * ops.safe_divide(part, ops.stop_gradient_if_tiny(whole, whole))
+
+
+def _with_failures(chosen, rejected):
+    """(both log-likelihoods in float64, 1 less both likelihoods)."""
+    chosen, rejected = ops.double(chosen), ops.double(rejected)
+    return chosen, rejected, 0.0 - expm1(chosen), 0.0 - expm1(rejected)  # not −0
 
 
 @loss(

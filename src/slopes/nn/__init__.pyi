@@ -378,6 +378,12 @@ class SimpoLoss(CardModule):
         reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class OrpoLoss(CardModule):
+    """ORPO: minus the log-likelihood of the preferred answer, plus beta times the surprise at its odds over the
+    other."""
+
+    def __init__(self, *, beta: _TensorParameter = 0.1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
 class KtoLoss(CardModule):
     """KTO: a sigmoid of how far a good answer's lead over the reference is below kl, or a bad one's above it."""
 

@@ -119,8 +119,10 @@ def _allow_turns(samples: Samples, result: str, dtype: Any, exact: Any, entries:
 def distance_to_bound(space: Space, x: Any) -> Any:
     """Half the distance from each prediction to its space's bound, or None.
 
-    A bound of 0 does not count, because numbers get ever finer towards it.
+    A lower bound of 0 does not count, because numbers get ever finer towards it.
     """
     if space.is_probability:
         return np.minimum(x, 1 - x) / 2
+    if space.low == -np.inf and space.high < np.inf:
+        return (space.high - x) / 2
     return (x - space.low) / 2 if -np.inf < space.low < 0 and space.open else None

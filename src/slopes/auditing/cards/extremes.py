@@ -53,7 +53,10 @@ def _at_infinity(card: Any) -> list[tuple[float, tuple[float, ...]]]:
     """(sign of an infinite first argument, further arguments) that a card takes."""
     first, *spaces = card.kind.spaces(card.settings) if isinstance(card, Loss) else (None,)
     signs = [sign for sign in (1.0, -1.0) if first is None or first.low <= sign * np.inf <= first.high]
-    rests = {tuple(x if _admits(space, x) else 1.0 for space in spaces) for x in BESIDE}
+    others = [1.0 if _admits(space, 1.0) else space.fill for space in spaces]
+    rests = {
+        tuple(x if _admits(space, x) else other for space, other in zip(spaces, others, strict=True)) for x in BESIDE
+    }
     return list(itertools.product(signs, sorted(rests)))
 
 
