@@ -19,17 +19,19 @@ def compute_norms(tensors: Sequence[Tensor]) -> list[Tensor]:
 
 
 def read_numbers(scalars: Sequence[Tensor]) -> list[float]:
+    if all(scalar.is_cpu for scalar in scalars):  # a stack takes longer than reading them
+        return [scalar.item() for scalar in scalars]
     try:
         return torch.stack(list(scalars)).tolist()
-    except RuntimeError:  # of several devices, or none
+    except RuntimeError:  # of several devices
         return list(map(float, scalars))
 
 
 @torch.no_grad()
 def are_finite(tensors: Sequence[Tensor]) -> bool:
-    """Whether all numbers are finite; if they are, one number is read."""
+    """Whether all numbers are finite; if they are, a norm of each tensor is read."""
     try:
-        size = float(torch.stack(torch._foreach_norm(tensors)).sum()) if tensors else 0.0  # type: ignore[arg-type]
+        size = sum(read_numbers(torch._foreach_norm(tensors))) if tensors else 0.0  # type: ignore[arg-type]
     except (NotImplementedError, RuntimeError):  # of several types or devices, or sparse
         size = math.inf
     return math.isfinite(size) or all(
