@@ -296,6 +296,14 @@ def siglip(p, t):
 
 
 @row
+def coral(p, t):
+    return m.fsum(surprise(sign * x) for x, sign in zip(p, t, strict=True) if sign)
+
+
+corn = coral
+
+
+@row
 def softmax_focal(p, t, gamma=2.0):
     return -m.fsum(share * (1 - x) ** mpf(gamma) * m.log(x) for x, share in zip(softmax(p), t, strict=True) if share)
 

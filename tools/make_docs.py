@@ -26,7 +26,7 @@ ROWS = {
     "regression losses": "regression",
     "likelihoods": "likelihood",
     "margins": "margin",
-    "classification losses": "classification focal",
+    "classification losses": "classification focal ordinal",
     "divergences": "divergence",
     "overlap": "overlap",
     "embeddings": "embedding",

@@ -289,8 +289,8 @@ __version__: str
 # ------------------------------------------------------------------- written by tools/make_stub.py
 # fmt: off
 _PairKind: TypeAlias = Literal[
-    "regression", "binary", "margin", "classification", "multilabel", "distribution", "distillation", "vectors",
-    "boxes", "overlap", "ranked overlap", "overlap scores", "joint overlap",
+    "regression", "binary", "margin", "classification", "multilabel", "distribution", "grades", "conditional grades",
+    "distillation", "vectors", "boxes", "overlap", "ranked overlap", "overlap scores", "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
     "variance", "ranking", "preference", "preference alone", "likelihoods of answers", "judged answers",
@@ -298,7 +298,7 @@ _OtherKind: TypeAlias = Literal[
 ]
 _Space: TypeAlias = Literal[
     "real", "logits", "probabilities", "chances", "log-probabilities", "log-likelihoods", "positive", "non-negative",
-    "above -1", "cosines", "signs", "distributions", "boxes",
+    "above -1", "cosines", "signs", "steps between grades", "distributions", "boxes",
 ]
 
 class _Claims(TypedDict, total=False):
@@ -2222,6 +2222,10 @@ multilabel_margin: _MultilabelMargin
 """Multi-label hinge: the sum of each present class's shortfall to each absent one plus margin, divided by C."""
 multilabel_soft_margin: _Boxes
 """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes."""
+coral: _Boxes
+"""CORAL: the binary cross-entropies of the steps from each grade to the next, summed; of rows of logits."""
+corn: _Boxes
+"""CORN: the surprise at a grade that is reached step by step, until one fails; of rows of logits of the steps."""
 dice: _Dice
 """Dice loss: the share of a region and its prediction together where they disagree."""
 jaccard: _Overlap

@@ -16,7 +16,7 @@ from slopes.kinds.base import (
 from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
-from slopes.kinds.others import FLAG, Pairs, Ranking, Signed, Triplets
+from slopes.kinds.others import FLAG, Grades, Pairs, Ranking, Signed, Triplets
 from slopes.kinds.preferences import NORMALIZER, Judged, Likelihoods, Policy, Preference
 from slopes.kinds.spaces import (
     BOXES,
@@ -28,6 +28,7 @@ from slopes.kinds.spaces import (
     REAL,
     SIGNS,
     SPACES,
+    STEPS,
     read_space,
 )
 from slopes.kinds.sums import SumKind, Summand, merge
@@ -130,6 +131,17 @@ KINDS: dict[str, Kind] = {
         CLASSIFICATION,
         MULTILABEL,
         DISTRIBUTION,
+        *(
+            Grades(
+                name,
+                (LOGIT, Argument("target", STEPS)),
+                rowwise=True,
+                about="logit of the first step, which was passed",
+                data="logits of the steps between grades",
+                conditional=is_conditional,
+            )
+            for name, is_conditional in (("grades", False), ("conditional grades", True))
+        ),
         Kind(
             "distillation",
             (LOGIT, Argument("target", LOGITS)),

@@ -1,4 +1,4 @@
-"""Kinds with a sign as target, and triplets."""
+"""Kinds with a sign as target, grades, and triplets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from slopes.constants import Array
 from slopes.domains import Flag, OneOf
-from slopes.kinds.base import Batch, FindKernel, Kind, no_kernel
-from slopes.kinds.examples import Arguments, Examples, RankedPairExamples, TripletExamples, VectorPairExamples
+from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, no_kernel, valid_axis
+from slopes.kinds.examples import (
+    Arguments,
+    Examples,
+    Ordered,
+    RankedPairExamples,
+    TripletExamples,
+    VectorPairExamples,
+)
+from slopes.kinds.spaces import refuse
 
 FLAG: OneOf = Flag.__metadata__[0]  # type: ignore[attr-defined]
 
@@ -50,3 +60,54 @@ class Pairs(Signed):
 @dataclass(frozen=True)
 class Triplets(Kind):
     example_maker: ClassVar[type[Examples]] = TripletExamples
+
+
+class StepExamples(Examples):
+    def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
+        steps = drawn[1]
+        yield "the right steps", (5.0 * steps, steps), (-5.0 * steps, steps)
+
+
+@dataclass(frozen=True)
+class Grades(Kind):
+    """Rows of logits of the steps from each of K grades to the next, and a grade from 0 to K − 1 for each row.
+
+    A body gets rows of steps as target: 1 for a step that the grade has passed, −1 for the others, or if `conditional`
+    −1 for the first of them and 0 for the rest, which were not tried. Such rows may also be given.
+    """
+
+    conditional: bool = False
+    example_maker: ClassVar[type[Examples]] = StepExamples
+
+    def enter(
+        self, r: ModuleType, owner: str, arguments: Arguments, *,
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+        find_kernel: FindKernel = no_kernel,
+    ) -> Batch:  # fmt: skip
+        prediction, target = enter_all(r, owner, self.arguments, arguments)
+        axis = valid_axis(owner, axis, prediction)
+        moved = r.moveaxis(prediction, axis, -1)
+        has_grades = target.ndim < prediction.ndim
+        grades = target
+        if has_grades:
+            if tuple(target.shape) != tuple(moved.shape[:-1]) or not r.is_integer(target):
+                raise ValueError(
+                    f"{owner}: prediction {tuple(prediction.shape)} goes with integer grades {tuple(moved.shape[:-1])} "
+                    f"or rows of steps {tuple(prediction.shape)}, got a target of {target.dtype} {tuple(target.shape)}."
+                )
+            grades = r.labels(target)
+            target = r.moveaxis(self._steps(r, grades, moved), -1, axis)
+        batch = super().enter(
+            r, owner, (prediction, target), weight=weight, mask=mask, settings=settings, axis=axis,
+            find_kernel=find_kernel,
+        )  # fmt: skip
+        if has_grades:
+            most = moved.shape[-1]
+            wrong = (grades < 0) | (grades > most)
+            wrong = wrong if batch.coefficient is None else wrong & (batch.coefficient != 0)
+            refuse(r, owner, "grade", grades, wrong, f"must lie in [0, {most}]")
+        return batch
+
+    def _steps(self, r: ModuleType, grades: Array, like: Array) -> Array:
+        grades, steps = grades[..., None], r.arange(like.shape[-1], like)
+        return r.where(steps < grades, 1.0, r.where(self.conditional & (steps > grades), 0.0, -1.0))

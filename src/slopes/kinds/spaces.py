@@ -94,6 +94,11 @@ class Signs(Space):
         return (values != 1) & (values != -1) & (values == values)
 
 
+class Steps(Signs):
+    def is_outside(self, values: Array) -> Array:
+        return super().is_outside(values) & (values != 0)
+
+
 class Distributions(Space):
     """Rows sum to 1."""
 
@@ -202,6 +207,10 @@ COSINES = Space(
 SIGNS = Signs(
     "signs", lambda rng, shape: rng.choice([-1.0, 1.0], shape), -1.0, 1.0, fill=1.0, whole=True, rule="must be -1 or 1"
 )
+STEPS = Steps(
+    "steps between grades", lambda rng, shape: rng.choice([-1.0, 0.0, 1.0], shape), -1.0, 1.0, fill=1.0, whole=True,
+    rule="must be -1, 0 or 1", words="1 for a step that was passed, -1 for others, 0 for those that were not tried",
+)  # fmt: skip
 DISTRIBUTIONS = Distributions(
     "distributions", _distribution, 0.0, 1.0, rule="must be probabilities in [0, 1]", is_probability=True
 )
@@ -209,7 +218,7 @@ BOXES = Boxes("boxes", _box)
 
 ALL = (
     REAL, LOGITS, PROBABILITIES, CHANCES, LOG_PROBABILITIES, LOG_LIKELIHOODS, POSITIVE, NONNEGATIVE, ABOVE_MINUS_ONE,
-    COSINES, SIGNS, DISTRIBUTIONS, BOXES,
+    COSINES, SIGNS, STEPS, DISTRIBUTIONS, BOXES,
 )  # fmt: skip
 SPACES = {space.name: space for space in ALL}
 

@@ -1,0 +1,85 @@
+"""Losses of grades: the code of their authors, the chances of grades, and which targets are taken."""
+
+import numpy as np
+import pytest
+
+import slopes
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
+
+RNG = np.random.default_rng(0)
+LOGITS, GRADES = 2 * RNG.standard_normal((6, 3)), np.array([0, 3, 1, 2, 2, 0])
+
+
+def coral(logits, grades):
+    """coral_pytorch's code."""
+    levels = (grades[:, None] > torch.arange(logits.shape[1])).to(logits.dtype)
+    term = F.logsigmoid(logits) * levels + (F.logsigmoid(logits) - logits) * (1 - levels)
+    return -term.sum(1).mean()
+
+
+def corn(logits, grades):
+    """coral_pytorch's code, but for its divisor; and that."""
+    losses, count = 0.0, 0
+    for step in range(logits.shape[1]):
+        tried = grades > step - 1
+        passed, logit = (grades[tried] > step).to(logits.dtype), logits[tried, step]
+        losses = losses - (F.logsigmoid(logit) * passed + (F.logsigmoid(logit) - logit) * (1 - passed)).sum()
+        count += int(tried.sum())
+    return losses / len(grades), count
+
+
+@pytest.mark.parametrize("axis", [1, 0])
+@pytest.mark.parametrize(
+    ("own", "theirs"), [(slopes.coral, coral), (slopes.corn, lambda *arguments: corn(*arguments)[0])]
+)
+def test_values_and_gradients_are_those_of_their_authors(own, theirs, axis):
+    grades = torch.from_numpy(GRADES)
+    x = torch.from_numpy(LOGITS).requires_grad_()
+    wanted = theirs(x, grades)
+    (gradient,) = torch.autograd.grad(wanted, x)
+    value = own(x.movedim(1, axis), grades, axis=axis)
+    torch.testing.assert_close(value, wanted, rtol=1e-12, atol=0)
+    torch.testing.assert_close(torch.autograd.grad(value, x)[0], gradient, rtol=1e-12, atol=1e-16)
+    rows = np.moveaxis(LOGITS, 1, axis)
+    assert own(rows, GRADES, axis=axis) == pytest.approx(float(wanted.detach()), rel=1e-13)
+    slope = np.moveaxis(own.slope(rows, GRADES, axis=axis), axis, 1)
+    np.testing.assert_allclose(slope, gradient, rtol=1e-12, atol=1e-16)
+
+
+def test_the_divisor_of_corns_authors():
+    value, count = corn(torch.from_numpy(LOGITS), torch.from_numpy(GRADES))
+    assert slopes.corn(LOGITS, GRADES, divisor=count) == pytest.approx(float(value) * 6 / count, rel=1e-13)
+
+
+def test_chances_of_grades_sum_to_one():
+    rows = np.broadcast_to(LOGITS[:1], (4, 3))
+    assert np.exp(-slopes.corn(rows, np.arange(4), reduction="none")).sum() == pytest.approx(1, rel=1e-14)
+
+
+def test_rows_of_steps_are_targets_too():
+    steps = np.where(np.arange(3) < GRADES[:, None], 1, -1)
+    assert slopes.coral(LOGITS, steps) == slopes.coral(LOGITS, GRADES)
+    tried = np.where(np.arange(3) > GRADES[:, None], 0, steps)
+    assert slopes.corn(LOGITS, tried) == slopes.corn(LOGITS, GRADES)
+    infinite = np.where(tried == 0, -np.inf, LOGITS)
+    assert slopes.corn(infinite, GRADES) == slopes.corn(LOGITS, GRADES)
+    assert not slopes.corn.slope(infinite, GRADES)[tried == 0].any()
+
+
+def test_grades_that_are_refused():
+    for card in (slopes.coral, slopes.corn):
+        wrong = np.array([0, 3, 4, 2, 2, -1])
+        for grade, counts in ((4, wrong != -1), (-1, wrong != 4)):
+            with pytest.raises(ValueError, match=rf"{card.name}: grade must lie in \[0, 3\], got {grade}"):
+                card(LOGITS, wrong, mask=counts)
+        right = (wrong >= 0) & (wrong < 4)
+        assert card(LOGITS, wrong, mask=right) == card(LOGITS[right], wrong[right])
+        assert card(LOGITS, wrong, weight=right * 2.0) == card(LOGITS[right], wrong[right])
+        assert card(torch.from_numpy(LOGITS[:0]), torch.from_numpy(GRADES[:0])) == 0
+        for target in (GRADES.astype(float), GRADES[:5], GRADES[:, None]):
+            with pytest.raises(ValueError, match=r"goes with integer grades|must have one shape"):
+                card(LOGITS, target)
+        with pytest.raises(ValueError, match="target must be -1, 0 or 1, got 2"):
+            card(LOGITS, np.full((6, 3), 2))
