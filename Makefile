@@ -78,7 +78,7 @@ test-jax: .venv-jax/.jax
 
 # The audit on correct losses of packages, and on functions of JAX and Keras, which install much besides; boosting; training loops.
 test-packages: .venv-packages/.packages
-	.venv-packages/bin/python $(PYTEST) -m "packages and not exhaustive" tests/test_packages.py tests/test_audit_frameworks.py tests/test_boosting.py tests/test_integrations.py
+	.venv-packages/bin/python $(PYTEST) -m "packages and not exhaustive" tests/test_packages.py tests/test_audit_frameworks.py tests/test_boosting.py tests/test_integrations.py tests/test_integrations_keras.py
 
 # With another Python: `make test-3.13` where there is a python3.13.
 test-3.%:

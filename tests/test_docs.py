@@ -153,7 +153,7 @@ def project() -> dict:
 
 
 #: extras for developers, for kernels, without which everything works, and for other libraries
-SET_APART = ("test", "dev", "docs", "fast", "cuda", "boosting", "jax", "lightning", "transformers")
+SET_APART = ("test", "dev", "docs", "fast", "cuda", "boosting", "jax", "lightning", "transformers", "keras")
 
 
 def lower_bounds() -> dict[str, str]:

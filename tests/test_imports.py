@@ -29,6 +29,7 @@ OPTIONAL = (
     "pytorch_lightning",
     "transformers",
     "accelerate",
+    "keras",
 )
 
 

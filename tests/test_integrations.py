@@ -391,6 +391,8 @@ def test_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), flags=re.M | re.S)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
+        if "import keras" in block:
+            continue  # see test_integrations_keras
         exec(compile(block, str(PAGE), "exec"), names)

@@ -15,6 +15,7 @@ EXTRAS = {
     "cluster": ("distributed",),
     "lightning": ("lightning",),
     "transformers": ("transformers", "accelerate"),
+    "keras": ("keras",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Losses and watchers in the training loops of Lightning and Hugging Face.
+"""Losses, activations and watchers in Keras and in the training loops of Lightning and Hugging Face.
 
 A module imports its framework when it is first used.
 """
@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from slopes.integrations import keras as keras
     from slopes.integrations import lightning as lightning
     from slopes.integrations import transformers as transformers
 
-__all__ = ["lightning", "transformers"]
+__all__ = ["keras", "lightning", "transformers"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,142 @@
+"""Losses and activations for models of Keras 3, whose backend is PyTorch, JAX or NumPy."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from slopes.extras import require
+
+require("slopes.integrations.keras", "keras")
+
+import keras  # noqa: E402
+
+from slopes import card, catalogue  # noqa: E402
+from slopes.hints import did_you_mean  # noqa: E402
+
+#: options of losses that Keras has its own way for
+OF_KERAS = ("reduction", "weight", "mask", "divisor", "ignore_index")
+
+
+@keras.saving.register_keras_serializable(package="slopes")
+class Loss(keras.losses.Loss):  # type: ignore[misc]
+    """A loss of slopes with the conventions of Keras, ``model.compile(loss=Loss(slopes.huber, delta=2.0))``.
+
+    `loss` may be a name. `options` are its parameters and keywords, such as ``label_smoothing=0.1``; `reduction`,
+    `name` and `dtype` are those of `keras.losses.Loss`. Keras reduces the values, weighted by `sample_weight`: one for
+    each row, or for losses of entries the mean over the last axis.
+
+    Targets have the shape of the prediction, labels its shape without the classes; a last axis of length 1 may be added
+    to either, or left out. Labels may be floating-point numbers, to which Keras converts them. A model with a loss of
+    the catalogue can be saved.
+
+    Raises TypeError if `loss` is no loss of slopes of a prediction and a target with a value for each row or entry, and
+    for an unknown option; ValueError for a parameter outside its domain, and where the backend is none of these.
+    """
+
+    def __init__(
+        self,
+        loss: card.Loss | str,
+        *,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **options: Any,
+    ) -> None:
+        found = catalogue.find(loss) if isinstance(loss, str) else loss
+        if not isinstance(found, card.Loss) or len(found.kind.arguments) != 2 or not found.has_values:
+            raise TypeError(
+                "keras.Loss: takes a loss of slopes of a prediction and a target with a value for each row or entry, "
+                f"as in Loss(slopes.huber), got {_shown(found)}"
+            )
+        _check_backend("Loss")
+        super().__init__(name=name or found.name, reduction=reduction, dtype=dtype)
+        known = [name for name in _keywords_of(found) if name not in OF_KERAS]
+        for name in options:
+            if name not in known:
+                hint = did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
+                hint = "rows are weighted, masked and left out by sample_weight" if name in OF_KERAS else hint
+                raise TypeError(f"keras.Loss: {found.name} takes no option {name!r} here; {hint}")
+        self.loss, self.options = found, options
+        _check_parameters(found, options)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return a value for each row."""
+        labels = y_true[..., 0] if y_true.shape == (*y_pred.shape[:-1], 1) else y_true
+        kind = self.loss.kind
+        if (kind.takes_labels or kind.has_regions) and labels.shape == y_pred.shape[:-1]:
+            y_true = keras.ops.cast(labels, "int32")
+        elif y_pred.shape == (*y_true.shape, 1):
+            y_true = y_true[..., None]
+        elif y_true.shape == (*y_pred.shape, 1):
+            y_true = y_true[..., 0]
+        values = self.loss(y_pred, y_true, reduction="none", **self.options)
+        return values if self.loss.rowwise or len(values.shape) < 2 else keras.ops.mean(values, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, the loss by its name; ValueError for a loss that is not of the catalogue."""
+        return {**super().get_config(), "loss": _name_of(self.loss), **self.options}
+
+
+@keras.saving.register_keras_serializable(package="slopes")
+class Activation(keras.layers.Layer):  # type: ignore[misc]
+    """A layer of an activation of slopes with its parameters, ``Activation(slopes.elu, alpha=0.5)``.
+
+    An activation by itself goes wherever Keras takes a function: ``Dense(64, activation=slopes.mish)``. With a layer,
+    the model can also be saved, if the activation is one of the catalogue. `activation` may be a name; `keywords` are
+    its parameters and keywords, such as ``axis=-1`` of softmax, and those of `keras.layers.Layer`.
+
+    Raises TypeError if `activation` is no activation of slopes; ValueError for a parameter outside its domain, for an
+    unknown keyword, and where the backend is neither PyTorch, JAX nor NumPy.
+    """
+
+    def __init__(self, activation: card.Card | str, **keywords: Any) -> None:
+        found = catalogue.find(activation) if isinstance(activation, str) else activation
+        if not isinstance(found, card.Card) or isinstance(found, card.Loss):
+            raise TypeError(
+                f"keras.Activation: takes an activation of slopes, as in Activation(slopes.mish), got {_shown(found)}"
+            )
+        _check_backend("Activation")
+        known = _keywords_of(found)
+        super().__init__(**{name: value for name, value in keywords.items() if name not in known})
+        self.supports_masking = True
+        self.activation, self.options = found, {name: value for name, value in keywords.items() if name in known}
+        _check_parameters(found, self.options)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the activation of the inputs."""
+        return self.activation(inputs, **self.options)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, the activation by its name; ValueError for one that is not of the catalogue."""
+        return {**super().get_config(), "activation": _name_of(self.activation), **self.options}
+
+
+def _check_backend(name: str) -> None:
+    backend = keras.backend.backend()
+    if backend not in ("torch", "jax", "numpy"):
+        raise ValueError(
+            f"keras.{name}: slopes computes with PyTorch, JAX or NumPy, and Keras with {backend}: set the environment "
+            'variable KERAS_BACKEND to "torch" or "jax" before Keras is imported'
+        )
+
+
+def _keywords_of(found: card.Card) -> list[str]:
+    return [name for name, x in inspect.signature(found).parameters.items() if x.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def _check_parameters(found: card.Card, options: dict[str, Any]) -> None:
+    found.with_(**{name: value for name, value in options.items() if name in found.parameters})
+
+
+def _name_of(found: card.Card) -> str:
+    if catalogue.CARDS.get(found.name) is not found:
+        raise ValueError(
+            f"{found.name} is not of the catalogue of slopes, so a model with it cannot be saved whole: save its "
+            "weights by model.save_weights"
+        )
+    return found.name
+
+
+def _shown(found: Any) -> str:
+    return getattr(found, "name", None) or repr(found)
