@@ -90,8 +90,17 @@ class Preparations:
     parts: dict[int | str, Part]
 
     def __call__(self, inputs: Any) -> Inputs:
-        """Inputs of a network, from a tuple or a mapping of arrays or tensors."""
-        given = parts_of(inputs) if isinstance(inputs, (tuple, list, Mapping)) else {}
+        """Inputs of a network, from a tuple or a mapping of arrays or tensors, or from a list of dicts.
+
+        Mappings and dicts may have other entries, such as the target.
+        """
+        samples = list(inputs) if isinstance(inputs, (tuple, list)) else []
+        if isinstance(inputs, Mapping):
+            given = {key: inputs[key] for key in self.parts if key in inputs}
+        elif samples and all(isinstance(each, Mapping) for each in samples):
+            given = {key: [each[key] for each in samples] for key in self.parts if all(key in each for each in samples)}
+        else:
+            given = parts_of(samples)
         if given.keys() != self.parts.keys():
             names = list(self.parts)
             wanted = f"a tuple of {len(names)} inputs" if names[0] == 0 else f"a dict of {', '.join(map(str, names))}"
