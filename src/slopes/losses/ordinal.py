@@ -13,7 +13,7 @@ def _surprise(z, t):
 
 
 def _against(prediction, target):
-    """Logits of what happened not: 0 at a step that was not tried."""
+    """Logits of the opposite of each target: 0 at a step that was not tried."""
     return ops.scaled(prediction, -target)
 
 
