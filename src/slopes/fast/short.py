@@ -296,7 +296,7 @@ def softmax(x: Tensor, axis: int, is_log: bool) -> Tensor | None:
     wide = (torch.log_softmax if is_log else torch.softmax)(x, axis, dtype=torch.float64)
     if is_log or wide.requires_grad:
         most = -CERTAIN if is_log else 1 - CERTAIN
-        if not wide.detach().amax().item() <= most:
+        if not wide.detach().max().item() <= most:
             return None
     return wide.float()
 
@@ -390,6 +390,6 @@ def nll_of_labels(
         wide = rows.double()
     else:
         wide = torch.log_softmax(rows, -1, dtype=torch.float64)
-        if not wide.detach().amax().item() <= -CERTAIN:
+        if not wide.detach().max().item() <= -CERTAIN:
             return None
     return _nll_loss(wide, labels, None, _REDUCTIONS[reduction], ignore_index).float()
