@@ -16,6 +16,7 @@ from slopes.auditing import examination, growth
 from slopes.auditing.behaviour.costs import _layouts, kept
 from slopes.auditing.behaviour.gradients import extreme_inputs, zeros_and_edges
 from slopes.auditing.behaviour.precision import continuity, low_precision
+from slopes.auditing.cards.subject import Subject as CardSubject
 from slopes.auditing.discovery import subject_of
 from slopes.auditing.form import Declared
 from slopes.auditing.growth import measure
@@ -234,8 +235,23 @@ def test_rows_of_a_card_are_tried_together_and_faults_are_found_as_one_by_one(of
     assert len(together) == 1
 
 
+def test_images_of_a_card_are_tried_together_and_a_jump_is_found_as_one_by_one(monkeypatch):
+    @slopes.loss("overlap")
+    def jumping_dice(prediction, target, weight):
+        shared = ops.sum(weight * prediction * target)
+        share = 2 * shared / (ops.sum(weight * (prediction + target)) + 1)
+        return (1 - share + ops.where(share < 0.3, 0.1, 0.0))[..., 0]
+
+    subject, _ = subject_of(jumping_dice)
+    together = run(subject, [continuity]).findings
+    monkeypatch.setattr(Subject, "_stacked", lambda self, batches: None)
+    assert [finding.message for finding in together] == [f.message for f in run(subject, [continuity]).findings]
+    assert len(together) == 1
+
+
+@pytest.mark.parametrize("rowwise", [slopes.huber, slopes.dice])
 @pytest.mark.parametrize("check", CHECKS_OF_MANY_BATCHES)
-def test_rows_of_a_correct_card_take_few_calls(check, monkeypatch):
+def test_rows_of_a_correct_card_take_few_calls(check, rowwise, monkeypatch):
     calls, raw = [], Subject.raw
 
     def counted(*given, **options):
@@ -244,7 +260,7 @@ def test_rows_of_a_correct_card_take_few_calls(check, monkeypatch):
 
     def count():
         calls.clear()
-        assert run(subject_of(slopes.huber)[0], [check]).findings == []
+        assert run(subject_of(rowwise)[0], [check]).findings == []
         return len(calls)
 
     monkeypatch.setattr(Subject, "raw", counted)
@@ -254,8 +270,28 @@ def test_rows_of_a_correct_card_take_few_calls(check, monkeypatch):
 
 
 def test_batches_of_a_card_have_the_totals_that_each_has_alone():
-    for card in (slopes.mse, slopes.kl_div, slopes.softmax, slopes.dice):
+    for card in (slopes.mse, slopes.kl_div, slopes.softmax, slopes.dice, slopes.lovasz_hinge, slopes.generalized_dice):
         subject, _ = subject_of(card)
         batches = [subject.draw(seed) for seed in range(40)]
         expected = torch.stack([subject.total(*arguments) for arguments in batches])
         torch.testing.assert_close(subject.totals(batches), expected)
+
+
+@pytest.mark.parametrize("rowwise", [slopes.softmax, slopes.poly1, slopes.dice, slopes.supcon])
+def test_second_derivatives_by_all_entries_at_once_are_those_by_each(rowwise, monkeypatch):
+    samples = CardSubject(rowwise)
+    arguments = tuple(x[:6] for x in samples.inputs(np.float64))
+    together = samples.results_by_torch(arguments, second=True)["second"]
+    grad, refused = torch.autograd.grad, []
+
+    def one_by_one(*given, is_grads_batched=False, **options):
+        if is_grads_batched:
+            refused.append(given)
+            raise RuntimeError("no batching rule")
+        return grad(*given, **options)
+
+    monkeypatch.setattr(torch.autograd, "grad", one_by_one)
+    each = samples.results_by_torch(arguments, second=True)["second"]
+    assert refused
+    assert abs(each).max() > 0
+    np.testing.assert_allclose(together, each, rtol=1e-12, atol=1e-15)

@@ -453,9 +453,15 @@ class Subject:
         for part in (places[:half], places[half:]):
             yield from self._suspects(part, batches, is_sound)
 
+    @property
+    def _rows_meet(self) -> bool:
+        """Whether a value depends on other rows: regions are of one row each."""
+        kind = self.form.kind
+        return self.declared.batch_level or (kind is not None and kind.batched and not kind.has_regions)
+
     def _stacked(self, batches: Sequence[Arguments]) -> list[Arguments] | None:
         """Rows of several batches in few; None unless it is a card, whose rows do not meet, and the shapes fit."""
-        if self.card is None or self.batch_level or self.form.has_fixed_shape:
+        if self.card is None or self._rows_meet or self.form.has_fixed_shape:
             return None
         shapes = {tuple((*x.shape, x.dtype) for x in arguments) for arguments in batches}
         if len(shapes) != 1 or not all(x.ndim and len(x) == len(batches[0][0]) for x in batches[0]):

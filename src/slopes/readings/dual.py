@@ -8,11 +8,11 @@ from typing import Any
 
 
 def _comparing(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
-    return lambda self, other: bool(compare(self.value, _parts(other)[0]))
+    return lambda self, other: bool(compare(self.value, other.value if type(other) is Dual else other))
 
 
 class Dual:
-    """Compared by value."""
+    """Compared by value. The slope may be an array, of the derivatives by several arguments."""
 
     __slots__ = ("slope", "value")
 
@@ -20,21 +20,25 @@ class Dual:
         self.value, self.slope = value, slope
 
     def __add__(self, other: Any) -> Dual:
-        value, slope = _parts(other)
-        return Dual(self.value + value, self.slope + slope)
+        if type(other) is Dual:
+            return Dual(self.value + other.value, self.slope + other.slope)
+        return Dual(self.value + other, self.slope)
 
     def __sub__(self, other: Any) -> Dual:
-        value, slope = _parts(other)
-        return Dual(self.value - value, self.slope - slope)
+        if type(other) is Dual:
+            return Dual(self.value - other.value, self.slope - other.slope)
+        return Dual(self.value - other, self.slope)
 
     def __mul__(self, other: Any) -> Dual:
-        value, slope = _parts(other)
-        return Dual(self.value * value, self.slope * value + self.value * slope)
+        if type(other) is Dual:
+            return Dual(self.value * other.value, self.slope * other.value + self.value * other.slope)
+        return Dual(self.value * other, self.slope * other)
 
     def __truediv__(self, other: Any) -> Dual:
-        value, slope = _parts(other)
-        quotient = self.value / value
-        return Dual(quotient, (self.slope - quotient * slope) / value)
+        if type(other) is Dual:
+            quotient = self.value / other.value
+            return Dual(quotient, (self.slope - quotient * other.slope) / other.value)
+        return Dual(self.value / other, self.slope / other)
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -62,10 +66,6 @@ class Dual:
     __lt__, __le__ = _comparing(operator.lt), _comparing(operator.le)
     __gt__, __ge__ = _comparing(operator.gt), _comparing(operator.ge)
     __hash__ = None  # type: ignore[assignment]
-
-
-def _parts(x: Any) -> tuple[Any, Any]:
-    return (x.value, x.slope) if type(x) is Dual else (x, 0)
 
 
 def chain(x: Any, function: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Any:

@@ -8,7 +8,6 @@ choices. FLINT has one working precision for all threads: `precision` admits one
 from __future__ import annotations
 
 import math
-import operator
 import re
 import sys
 import threading
@@ -117,23 +116,31 @@ def _map(function: Callable[..., Any], *arrays: Any) -> Exact:
 # -------------------------------------------------------------------------------------- comparisons
 
 
-def _comparison(holds: Callable[[Any, Any], bool], fails: Callable[[Any, Any], bool]) -> Any:
+def _comparison(holds: np.ufunc, fails: np.ufunc) -> Any:
     """Comparison that is None unless all numbers of both balls agree; with NaN as with floats.
 
     Balls that no reasonable precision separates are equal: 3 is not exactly the inverse of 1/6, halved.
     """
-    of_equals = holds(0, 0)
+    of_equals = bool(holds(0, 0))
 
-    def compare(a: Any, b: Any) -> bool | None:
+    def compare_overlapping(a: Any, b: Any) -> bool | None:
         a = a.value if type(a) is Dual else a
         b = b.value if type(b) is Dual else b
-        if holds(a, b):
-            return True
-        if fails(a, b) or a.is_nan() or b.is_nan():
+        if a.is_nan() or b.is_nan():
             return False
         return of_equals if abs(a - b) < NOTHING else None
 
-    return np.frompyfunc(compare, 2, 1)
+    def compare(a: Any, b: Any) -> Any:
+        true = np.asarray(holds(a, b), dtype=bool)
+        overlapping = ~(true | np.asarray(fails(a, b), dtype=bool))
+        if not overlapping.any():
+            return true
+        result = true.astype(object)
+        a, b = (np.broadcast_to(np.asarray(x, dtype=object), true.shape)[overlapping] for x in (a, b))
+        result[overlapping] = np.frompyfunc(compare_overlapping, 2, 1)(a, b)
+        return result
+
+    return compare
 
 
 def _not(a: Any) -> bool | None:
@@ -156,12 +163,12 @@ def _power(a: Any, b: Any) -> Any:
 
 
 _OWN = {
-    np.less: _comparison(operator.lt, operator.ge),
-    np.less_equal: _comparison(operator.le, operator.gt),
-    np.greater: _comparison(operator.gt, operator.le),
-    np.greater_equal: _comparison(operator.ge, operator.lt),
-    np.equal: _comparison(operator.eq, operator.ne),
-    np.not_equal: _comparison(operator.ne, operator.eq),
+    np.less: _comparison(np.less, np.greater_equal),
+    np.less_equal: _comparison(np.less_equal, np.greater),
+    np.greater: _comparison(np.greater, np.less_equal),
+    np.greater_equal: _comparison(np.greater_equal, np.less),
+    np.equal: _comparison(np.equal, np.not_equal),
+    np.not_equal: _comparison(np.not_equal, np.equal),
     np.invert: np.frompyfunc(_not, 1, 1),
     np.bitwise_and: np.frompyfunc(_and, 2, 1),
     np.bitwise_or: np.frompyfunc(lambda a, b: _not(_and(_not(a), _not(b))), 2, 1),
@@ -173,12 +180,23 @@ def _around(a: Any, b: Any) -> Any:
     """The smallest ball around two."""
     if type(a) is Dual or type(b) is Dual:
         (a, a_slope), (b, b_slope) = ((x.value, x.slope) if type(x) is Dual else (x, 0) for x in (a, b))
-        return Dual(_around(a, b), _around(a_slope, b_slope))
+        return Dual(_around(a, b), _around_slopes(a_slope, b_slope))
     return number(a).union(number(b))
 
 
+def _around_slopes(a: Any, b: Any) -> Any:
+    return np.frompyfunc(_around, 2, 1)(a, b)
+
+
 def where(condition: Array, a: Array, b: Array) -> Array:
-    return _map(lambda c, u, v: _around(u, v) if c is None else u if c else v, condition, a, b)
+    given = (x.view(np.ndarray) if isinstance(x, Exact) else _plain(x) for x in (condition, a, b))
+    arrays: Any = np.broadcast_arrays(*(np.asarray(x, dtype=object) for x in given))
+    condition, a, b = arrays
+    result: Any = np.where(condition.astype(bool), a, b)
+    open_ = condition == np.array(None)
+    if open_.any():
+        result[open_] = np.frompyfunc(_around, 2, 1)(a[open_], b[open_])
+    return result.view(Exact)
 
 
 def minimum(a: Array, b: Array) -> Array:
@@ -199,7 +217,7 @@ EXTREME = 20_000  #: bits of a number with an exponential of 0 or inf
 
 
 def _lift(value: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Callable[[Array], Exact]:
-    return partial(_map, lambda v: chain(v, value, slope))
+    return partial(_map, lambda v: chain(v, value, slope) if type(v) is Dual else value(v))
 
 
 def _exp(v: Any) -> Any:
@@ -505,13 +523,19 @@ def _slope_by_calculus(
 ) -> Array:
     if value(x, *rest).ndim == x.ndim:
         return tangent(value, x, *rest) * cotangent
-    places = np.eye(x.size if coupled else x.shape[-1], dtype=bool)
-    slopes = []
-    for place in places.reshape(-1, *x.shape) if coupled else places:
-        moved = _map(lambda v, moves: Dual(v, Number(1)) if moves else v, x, np.broadcast_to(place, x.shape))
-        change = _map(lambda v: v.slope if type(v) is Dual else Number(0), value(moved, *rest)) * cotangent
-        slopes.append(np.sum(change.view(np.ndarray)) if coupled else change)
-    return (np.reshape(slopes, x.shape) if coupled else np.stack(slopes, axis=-1)).view(Exact)
+    # the slope of a dual number is an array here: the derivatives by all columns, or entries, in one pass
+    size = x.size if coupled else x.shape[-1]
+    units, zeros = np.empty(size, dtype=object), Exact(np.zeros(size)).view(np.ndarray)
+    units[:] = list(Exact(np.eye(size)).view(np.ndarray))
+    result = value(_map(Dual, x, units.reshape(x.shape) if coupled else units), *rest)
+    gradients = [v.slope if type(v) is Dual else zeros for v in result.view(np.ndarray).ravel()]
+    changes = np.reshape(gradients, (*result.shape, size)).view(Exact)
+    if isinstance(cotangent, Exact):
+        cotangent = np.broadcast_to(cotangent, result.shape)[..., None]
+    changes = changes * cotangent
+    if coupled:
+        changes = np.sum(changes.view(np.ndarray).reshape(-1, size), axis=0).reshape(x.shape).view(Exact)
+    return changes
 
 
 def tangent(value: Callable[..., Array], x: Array, *rest: Array) -> Array:

@@ -145,7 +145,7 @@ class Exactly:
         if limit is None:
             limit = LARGEST if unsettled is None or self.card.rowwise else LARGEST // 6
         before = result
-        open_ = ~_mask(is_proven, result)
+        open_ = np.asarray(~_mask(is_proven, result))
         while open_.any():
             if digits > limit:
                 if unsettled is None:
@@ -160,7 +160,7 @@ class Exactly:
                     result = np.asarray(compute(*entered, **options))
                 else:
                     result[again] = compute(*(_part(argument, again) for argument in entered), **options)
-                open_ = open_ & ~_mask(is_settled, before, result)
+                open_[open_] = ~_mask(is_settled, before[open_], result[open_])
             before = result
         return result
 
@@ -197,9 +197,12 @@ class Exactly:
         return not proven and bool(before == after or abs(before - after) * 10**self.digits < abs(after))
 
 
-def limit(oracle: Any, sign: float) -> float | None:
-    """Limit at an infinity, judged by two far points; None without one."""
-    near, far = (oracle(sign * size) for size in (1e60, 1e80))
+def limits_at_infinity(oracle: Callable[[Any], Any], signs: Any) -> list[float | None]:
+    """Limits at infinities of an oracle of arrays, judged by two far points each; None where there is none."""
+    return [_limit(near, far) for near, far in zip(*(oracle(signs * size) for size in (1e60, 1e80)), strict=True)]
+
+
+def _limit(near: Any, far: Any) -> float | None:
     if abs(far) > 1e30:
         return float(np.copysign(np.inf, float(far)))
     if max(abs(near), abs(far)) < 1e-30:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SMALLEST = 5e-324
+LEAST, MOST = 1e-270, 1e300  #: between them, two floats hold a number
 
 
 def bits_of(digits: int) -> int:
@@ -58,12 +59,22 @@ def split(exact: Any) -> Parts:
 
 
 def _arrays(split: Callable[[Any], tuple[float, float, int]], exact: Any) -> tuple[Any, Any, Any]:
-    with np.errstate(invalid="ignore"):
-        high, low, exponent = np.frompyfunc(split, 1, 3)(exact)
-    return np.asarray(high, float), np.asarray(low, float), np.asarray(exponent, int)
+    with np.errstate(all="ignore"):
+        high, low, exponent = (np.asarray(x) for x in np.frompyfunc(split, 1, 3)(exact))
+        high, further = np.frexp(high.astype(float))
+        return high, np.ldexp(low.astype(float), -further), exponent.astype(int) + further
+
+
+def _split_ordinary(x: Any) -> tuple[float, float, int] | None:
+    """Split a number whose size is that of ordinary floats."""
+    high = float(x)
+    return (high, float(x - high), 0) if LEAST < abs(high) < MOST else None
 
 
 def _split(x: Any) -> tuple[float, float, int]:
+    ordinary = _split_ordinary(x)
+    if ordinary:
+        return ordinary
     is_negative, mantissa, exponent, bits = getattr(x, "_mpf_", (0, 0, 0, 0))
     if not mantissa:  # 0, inf and NaN; a float
         high, exponent = math.frexp(x)
@@ -72,6 +83,9 @@ def _split(x: Any) -> tuple[float, float, int]:
 
 
 def _split_ball(x: Any) -> tuple[float, float, int]:
+    ordinary = _split_ordinary(x)
+    if ordinary:
+        return ordinary
     if not x.is_finite():
         return math.nan if x.is_nan() else math.copysign(math.inf, x > 0 or -1), 0.0, 0
     if x.contains(0) and abs(x) < SMALLEST:

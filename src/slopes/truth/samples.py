@@ -22,6 +22,7 @@ class Samples:
         self._for_floats = Exactly(card, DIGITS, for_floats=True)
         self._exact: dict[tuple[str, str], Any] = {}
         self._parts: dict[tuple[str, str], Parts] = {}
+        self._conditioning: dict[tuple[str, str], Any] = {}
 
     @property
     def rng(self) -> np.random.Generator:
@@ -70,6 +71,12 @@ class Samples:
         A logit has an exponential's condition, and entries of a row or terms of a likelihood may cancel by nature.
         Residuals do not count: their digits need not be lost.
         """
+        key = result, np.dtype(dtype).name
+        if key not in self._conditioning:
+            self._conditioning[key] = self._measure_conditioning(result, dtype)
+        return self._conditioning[key]
+
+    def _measure_conditioning(self, result: str, dtype: Any) -> Any:
         inputs = self.inputs(dtype)
         if not any(self._moves(place) for place in range(len(inputs))):
             return 0.0
@@ -126,12 +133,12 @@ class Samples:
         tensors = self.tensors(arguments)
         x = tensors[0].requires_grad_()
 
-        def pull(output: Any, cotangent: Any = None, last: bool = False) -> Any:
+        def pull(output: Any, cotangent: Any = None, last: bool = False, **options: Any) -> Any:
             if not output.requires_grad:
                 return torch.zeros_like(x)
             cotangent = torch.ones_like(output) if cotangent is None else cotangent
             graph = {"retain_graph": second, "create_graph": second and not last}
-            return torch.autograd.grad(output, x, cotangent, materialize_grads=True, **graph)[0]
+            return torch.autograd.grad(output, x, cotangent, materialize_grads=True, **graph, **options)[0]
 
         value = self.call("value", tuple(tensors))
         results = {"value": value, "slope": pull(value, tensors[1] if isinstance(self.card, Map) else None)}
@@ -165,8 +172,16 @@ class Samples:
         """Gradients of each column of the slope."""
         import torch
 
-        columns = slope.flatten(1).unbind(1) if self.card.rowwise else [slope]
-        return torch.stack([pull(column, last=True) for column in columns], 1)
+        if not self.card.rowwise:
+            return pull(slope, last=True)[:, None]
+        columns = slope.flatten(1)
+        rows, count = columns.shape
+        units = torch.eye(count, dtype=slope.dtype)[:, None].expand(count, rows, count)
+        try:
+            seconds = pull(slope, units.reshape(count, *slope.shape), last=True, is_grads_batched=True)
+        except RuntimeError:  # a body whose operations take no batches of gradients
+            return torch.stack([pull(column, last=True) for column in columns.unbind(1)], 1)
+        return seconds.expand(count, *slope.shape).movedim(0, 1)
 
     def exact(self, result: str, dtype: Any) -> Any:
         """Exact "value", "slope" (by the derivative, if any), "calculus" or "difference" at the inputs."""

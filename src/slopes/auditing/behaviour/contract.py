@@ -174,10 +174,11 @@ def _spoiled(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _states_after(change: Callable[[], Any]) -> tuple[bytes, str, str]:
+def _states_after(change: Callable[[], Any]) -> tuple[Any, Any, Any]:
     """Random states of torch, NumPy and Python."""
     change()
-    return torch.get_rng_state().numpy().tobytes(), str(np.random.get_state()), str(random.getstate())  # noqa: NPY002
+    _, key, *rest = np.random.get_state()  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), (np.asarray(key).tobytes(), *rest), random.getstate()
 
 
 def _random(subject: Subject) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from slopes.auditing.evidence import is_lost
 from slopes.auditing.report import Finding, Skip, about
 from slopes.card import Loss, Map
 from slopes.kinds.spaces import Space
-from slopes.truth.oracle import limit
+from slopes.truth.oracle import limits_at_infinity
 
 PART = 4096  #: combinations in one batch; the second derivatives of 97,336 take 700 MB
 MANY = 2**15  #: largest number of combinations of all sizes
@@ -31,22 +31,40 @@ def limits(subject: Subject) -> Iterator[Finding]:
         raise Skip("rows have no limits")
     if isinstance(card, Loss) and not subject.is_ours:
         raise Skip("asked of losses of the catalogue alone: no prediction need be infinite")
+    places = _at_infinity(card)
+    if not places:
+        return
+    signs, *rests = np.array([(sign, *rest) for sign, rest in places]).T
     results = ("value", "slope") if card.slope_body else ("value",)
-    for (sign, rest), result in itertools.product(_at_infinity(card), results):
-        wanted = _limit(subject, result, sign, rest)
-        for dtype in DTYPES if wanted is not None else ():
-            arguments = tuple(np.array(x, dtype) for x in (sign * np.inf, *rest))
-            readings = {"NumPy": subject.call(result, arguments), "torch": subject.results_by_torch(arguments)[result]}
-            for reading, came in readings.items():
-                if not np.allclose(came, wanted, rtol=4 * float(np.finfo(dtype).eps), atol=0):
-                    lines = [subject.call_of(result)] if reading == "NumPy" else [*subject.by_torch(result), "result"]
-                    yield subject.script(spell(arguments), *lines).finding(
-                        f"training computes wrong numbers at infinite ones: {np.dtype(dtype).name} {result} by "
-                        f"{reading} is {float(came)!r}, the limit is {wanted!r}",
-                        "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
-                        expected=f"{wanted!r}",
-                        shows=lambda came: not np.isclose(float(came), wanted, rtol=1e-6, atol=0),  # noqa: B023
-                    )
+    wanted = {result: _limits(subject, result, signs, rests) for result in results}
+    came = {dtype: _by_readings(subject, results, (signs * np.inf, *rests), dtype) for dtype in DTYPES}
+    tried: Any = itertools.product(range(len(places)), results, DTYPES, ("NumPy", "torch"))
+    for place, result, dtype, reading in tried:
+        limit, number = wanted[result][place], came[dtype][reading][result][place]
+        if limit is None or np.allclose(number, limit, rtol=4 * float(np.finfo(dtype).eps), atol=0):
+            continue
+        sign, rest = places[place]
+        arguments = tuple(np.array(x, dtype) for x in (sign * np.inf, *rest))
+        lines = [subject.call_of(result)] if reading == "NumPy" else [*subject.by_torch(result), "result"]
+        yield subject.script(spell(arguments), *lines).finding(
+            f"training computes wrong numbers at infinite ones: {np.dtype(dtype).name} {result} by "
+            f"{reading} is {float(number)!r}, the limit is {limit!r}",
+            "avoid 0 · inf and inf − inf: hold the argument, or multiply last",
+            expected=f"{limit!r}",
+            shows=lambda came, limit=limit: not np.isclose(float(came), limit, rtol=1e-6, atol=0),
+        )
+
+
+def _limits(subject: Subject, result: str, signs: Any, rests: list[Any]) -> list[float | None]:
+    oracle = subject.oracle(result)
+    return limits_at_infinity(lambda x: oracle(x, *rests, **subject.options), signs)
+
+
+def _by_readings(subject: Subject, results: Sequence[str], arguments: tuple[Any, ...], dtype: Any) -> dict[str, Any]:
+    """Results by NumPy and by torch, in a dtype."""
+    given = tuple(x.astype(dtype) for x in arguments)
+    by_numpy = {result: subject.call(result, given) for result in results}
+    return {"NumPy": by_numpy, "torch": subject.results_by_torch(given)}
 
 
 def _at_infinity(card: Any) -> list[tuple[float, tuple[float, ...]]]:
@@ -58,11 +76,6 @@ def _at_infinity(card: Any) -> list[tuple[float, tuple[float, ...]]]:
         tuple(x if _admits(space, x) else other for space, other in zip(spaces, others, strict=True)) for x in BESIDE
     }
     return list(itertools.product(signs, sorted(rests)))
-
-
-def _limit(subject: Subject, result: str, sign: float, rest: tuple[float, ...]) -> Any:
-    beside, oracle = [np.array(x) for x in rest], subject.oracle(result)
-    return limit(lambda x: oracle(np.array(x), *beside, **subject.options), sign)
 
 
 def _admits(space: Space, x: float) -> bool:

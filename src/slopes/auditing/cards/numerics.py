@@ -15,7 +15,8 @@ from slopes.card import Activation, Loss, Map
 from slopes.domains import Interval
 from slopes.truth.errors import allow_near_roots, fits, peak, ulps, units
 from slopes.truth.measuring import MUCH, Failure, Figure, measure_densely
-from slopes.truth.oracle import limit
+from slopes.truth.oracle import limits_at_infinity
+from slopes.truth.parts import Parts, split
 from slopes.truth.samples import DIGITS
 
 DTYPES = (np.float64, np.float32)
@@ -59,8 +60,8 @@ def _specials(subject: Subject) -> Iterator[Finding]:
     if not isinstance(card, Activation) or isinstance(card, Map):
         return
     for result in ("value", "slope") if card.slope_body else ("value",):
-        for x in (np.inf, -np.inf, np.nan):
-            wanted = np.nan if x != x else limit(subject.oracle(result), float(np.sign(x)))
+        wanted_at_infinity = limits_at_infinity(subject.oracle(result), np.array([1.0, -1.0]))
+        for x, wanted in zip((np.inf, -np.inf, np.nan), (*wanted_at_infinity, np.nan), strict=True):
             if wanted is None:
                 continue
             came = float(subject.call(result, (x,)))
@@ -143,12 +144,12 @@ def derivative(subject: Subject) -> Iterator[Finding]:
 
 
 def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
-    slopes = subject.exact("slope", np.float64)
-    doubtful = ~(_distance(slopes, _by_calculus(subject, slopes)) <= AGREEING)
+    slopes, parts = subject.exact("slope", np.float64), subject.parts("slope", np.float64)
+    doubtful = ~(_distance(parts, _by_calculus(subject, slopes.shape)) <= AGREEING)
     if not doubtful.any():
         return
     expected = _differences(subject, doubtful)
-    off = np.where(doubtful, _distance(slopes, expected), 0.0)
+    off = np.where(doubtful, _distance(parts, split(expected)), 0.0)
     for index in zip(*np.nonzero(off > AGREEING), strict=True):
         if _at_a_kink(subject, index, slopes[index]):
             off[index] = 0.0
@@ -166,19 +167,22 @@ def _wrong_slopes(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _distance(slopes: Any, others: Any) -> Any:
-    """Relative differences of exact slopes."""
-    with np.errstate(invalid="ignore"):  # a slope may be NaN
-        off = np.frompyfunc(lambda a, b: float(abs(a - b) / max(abs(a), abs(b), 1e-300)), 2, 1)(slopes, others)
-    return np.asarray(off, dtype=float)
+def _distance(slopes: Parts, others: Parts) -> Any:
+    """Relative differences of exact slopes, of those below 1e-300 by 1e-300."""
+    exponent = np.maximum(slopes.exponent, others.exponent)
+    with np.errstate(all="ignore"):  # a slope may be NaN
+        highs, lows = ([np.ldexp(x[k], x.exponent - exponent) for x in (slopes, others)] for k in (0, 1))
+        largest = np.maximum(*map(abs, highs))
+        off = abs(highs[0] - highs[1] + (lows[0] - lows[1])) / np.where(largest == 0, 1.0, largest)
+        return off * np.minimum(np.ldexp(largest, exponent) / 1e-300, 1.0)
 
 
-def _by_calculus(subject: Subject, slopes: Any) -> Any:
+def _by_calculus(subject: Subject, shape: tuple[int, ...]) -> Parts:
     """The body's slopes by calculus, which neither a nearby kink nor a short period misleads; NaN where it has none."""
     try:
-        return subject.exact("calculus", np.float64)
+        return subject.parts("calculus", np.float64)
     except Exception:  # a body that compares or converts numbers in its own way
-        return np.full(slopes.shape, np.nan)
+        return split(np.full(shape, np.nan))
 
 
 def _differences(subject: Subject, doubtful: Any) -> Any:
