@@ -18,7 +18,7 @@ demo: $(VENV)/.demo
 # What is tested again without kernels, which are switched off as Numba is.
 WITHOUT_KERNELS := tests/test_linear_loss.py tests/test_small.py tests/test_kinds.py tests/test_nn_messages.py
 
-# What keeps one processor busy at most, the linter, the type check and then the tests without kernels, runs beside the others.
+# The linter, the type check and the tests without kernels take one processor, so they run beside the other tests.
 test:
 	$(MAKE) --no-print-directory --jobs=2 lint tests tests-without-kernels
 
@@ -93,7 +93,7 @@ test-all: test test-numpy test-oldest test-newest
 
 .PRECIOUS: %/.made
 
-# An environment with nothing in it but today's pip, which installs in two thirds of the time of the one that Python brings.
+# An environment with today's pip, which takes two thirds of the time of the one that Python 3.11 brings.
 %/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "slopes needs Python 3.11 or later; name one with make PYTHON=python3.11"; exit 1; }

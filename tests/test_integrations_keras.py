@@ -65,6 +65,23 @@ def test_a_loss_is_that_of_keras(case, reduction, weights):
     np.testing.assert_allclose(found, due, rtol=3e-6)
 
 
+def test_grades_and_labels_on_another_axis():
+    for name in ("coral", "corn"):
+        for grades in (LABELS, LABELS[:, None]):
+            found = float(Loss(name)(grades, SCORES[:, :2]))
+            assert found == pytest.approx(float(getattr(slopes, name)(SCORES[:, :2], LABELS)), rel=1e-6)
+    scores, labels = rng.normal(size=(2, 3, 4, 4)).astype("float32"), rng.integers(0, 3, (2, 4, 4))
+    found = float(Loss("cross_entropy", axis=1)(labels, scores))
+    assert found == pytest.approx(float(slopes.cross_entropy(scores, labels, axis=1)), rel=1e-6)
+
+
+def test_masks_of_one_channel():
+    scores, masks = rng.normal(size=(2, 4, 4, 1)).astype("float32"), rng.integers(0, 2, (2, 4, 4, 1)).astype("float32")
+    for name, options in (("lovasz_hinge", {}), ("dice", {"mode": "multilabel"})):
+        found = float(Loss(name, axis=-1, **options)(masks, scores))
+        assert found == pytest.approx(float(getattr(slopes, name)(scores, masks, axis=-1, **options)), rel=1e-6)
+
+
 @pytest.mark.parametrize("name", ["dice", "lovasz_softmax"])
 def test_regions_take_labels_of_pixels(name):
     scores, labels = rng.normal(size=(2, 4, 4, 3)).astype("float32"), rng.integers(0, 3, (2, 4, 4))
@@ -115,6 +132,8 @@ def test_a_loss_of_ones_own_trains_and_says_that_it_cannot_be_saved(tmp_path):
         ValueError, match="quartic is not of the catalogue of slopes, so a model with it cannot be saved"
     ):
         loss.get_config()
+    with pytest.raises(ValueError, match=r"huber\(delta=2\.0\) has bound parameters, which cannot be saved"):
+        Loss(slopes.huber.with_(delta=2.0)).get_config()
 
 
 @pytest.mark.parametrize(

@@ -81,5 +81,20 @@ def test_grades_that_are_refused():
         for target in (GRADES.astype(float), GRADES[:5], GRADES[:, None]):
             with pytest.raises(ValueError, match=r"goes with integer grades|must have one shape"):
                 card(LOGITS, target)
-        with pytest.raises(ValueError, match="target must be -1, 0 or 1, got 2"):
+        with pytest.raises(ValueError, match=r"target must be -1(, 0)? or 1, got 2"):
             card(LOGITS, np.full((6, 3), 2))
+
+
+def test_levels_of_0_and_1_are_refused():
+    """As the authors' code takes them, a 0 would count as not tried."""
+    levels = (np.arange(3) < GRADES[:, None]).astype(float)
+    with pytest.raises(ValueError, match=r"coral: target must be -1 or 1, got 0\.0"):
+        slopes.coral(LOGITS, levels)
+    for rows in (levels, levels[:1], np.array([[1.0, 0.0, -1.0]])):
+        for make in (np.asarray, torch.from_numpy):
+            with pytest.raises(
+                ValueError,
+                match=r"corn: target must have a -1 before each 0, got 0\.0; of levels of 0 and 1 give the grades",
+            ):
+                slopes.corn(make(LOGITS[: len(rows)]), make(rows))
+    assert slopes.corn(LOGITS[:2], np.array([[1.0, 1, 1], [0, 0, 0]]), mask=np.array([True, False])) > 0

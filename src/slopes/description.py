@@ -93,8 +93,8 @@ def _argument(card: Any, name: str) -> str:
     kind: Kind | None = getattr(card, "kind", None)
     for argument in kind.arguments if kind else ():
         if argument.name == name:
-            if name == "target" and kind.rowwise and "ignore_index" in kind.options:  # type: ignore[union-attr]
-                return "integer labels, or rows of probabilities"
+            if name == "target" and kind.target_words:  # type: ignore[union-attr]
+                return kind.target_words  # type: ignore[union-attr]
             return "integers" if name == "labels" else argument.space.words or argument.space.name
     if name == "mask" and kind is None:
         return "booleans of the shape of x; True counts"

@@ -130,14 +130,17 @@ def test_a_model_of_two_inputs_is_trained_and_predicts(data, tmp_path):
     )
     assert (study.predict(raw) == ANSWERS[:40]).mean() > 0.7
     with pytest.raises(
-        ValueError, match=r"^predict: takes a (tuple of 2 inputs|dict of table, picture), got a ndarray"
+        ValueError,
+        match=r"^predict: takes a (tuple of 2 inputs|dict of table, picture, or a list of such dicts), got a ndarray",
     ):
         study.predict(PICTURES)
     if isinstance(raw, dict):
         samples = [{"label": 0} | {key: part[place] for key, part in raw.items()} for place in range(40)]
         for given in (raw | {"label": ANSWERS[:40]}, samples):
             assert (study.predict(given) == study.predict(raw)).all()
-        with pytest.raises(ValueError, match=r"^predict: takes a dict of table, picture, got a list of 40"):
+        with pytest.raises(
+            ValueError, match=r"^predict: takes a dict of table, picture, or a list of such dicts, got a list of 40"
+        ):
             study.predict([*samples[1:], {"table": TABLE[0]}])
 
 

@@ -330,7 +330,11 @@ class Settings:
     rates: Sequence[float] | None = option(
         "The learning rates from which each pair picks its own; by default a grid that suits the optimizer, which is "
         "extended for all pairs while any picks its edge, by two steps at most on either side.",
-        OnCommandLine("RATE,...", "numbers", help="Learning rates to pick from (a grid, extended at a picked edge)."),
+        OnCommandLine(
+            "RATE,...",
+            "numbers",
+            help="Learning rates to pick from; by default a grid, extended while a pair picks its edge.",
+        ),
         check=optional(rates),
         default=None,
     )

@@ -31,7 +31,8 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
     the catalogue can be saved.
 
     Raises TypeError if `loss` is no loss of slopes of a prediction and a target with a value for each row or entry, and
-    for an unknown option; ValueError for a parameter outside its domain, and where the backend is none of these.
+    for an unknown option; LookupError for an unknown name; ValueError for a parameter outside its domain, and where the
+    backend is neither PyTorch, JAX nor NumPy.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
         found = catalogue.find(loss) if isinstance(loss, str) else loss
         if not isinstance(found, card.Loss) or len(found.kind.arguments) != 2 or not found.has_values:
             raise TypeError(
-                "keras.Loss: takes a loss of slopes of a prediction and a target with a value for each row or entry, "
+                "Loss: takes a loss of slopes of a prediction and a target with a value for each row or entry, "
                 f"as in Loss(slopes.huber), got {_shown(found)}"
             )
         _check_backend("Loss")
@@ -56,19 +57,21 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
             if name not in known:
                 hint = did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
                 hint = "rows are weighted, masked and left out by sample_weight" if name in OF_KERAS else hint
-                raise TypeError(f"keras.Loss: {found.name} takes no option {name!r} here; {hint}")
+                raise TypeError(f"Loss: {found.name} takes no option {name!r} here; {hint}")
         self.loss, self.options = found, options
+        self._axis = options.get("axis", inspect.signature(found).parameters["axis"].default if found.rowwise else -1)
         _check_parameters(found, options)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return a value for each row."""
-        labels = y_true[..., 0] if y_true.shape == (*y_pred.shape[:-1], 1) else y_true
-        kind = self.loss.kind
-        if (kind.takes_labels or kind.has_regions) and labels.shape == y_pred.shape[:-1]:
-            y_true = keras.ops.cast(labels, "int32")
-        elif y_pred.shape == (*y_true.shape, 1):
+        shape, axis = y_pred.shape, self._axis % len(y_pred.shape)
+        rows = (*shape[:axis], *shape[axis + 1 :])
+        is_mask = self.loss.kind.has_regions and shape[axis] == 1
+        if self.loss.kind.takes_integers and not is_mask and y_true.shape in (rows, (*rows, 1)):
+            y_true = keras.ops.cast(keras.ops.reshape(y_true, rows), "int32")
+        elif shape == (*y_true.shape, 1):
             y_true = y_true[..., None]
-        elif y_true.shape == (*y_pred.shape, 1):
+        elif y_true.shape == (*shape, 1):
             y_true = y_true[..., 0]
         values = self.loss(y_pred, y_true, reduction="none", **self.options)
         return values if self.loss.rowwise or len(values.shape) < 2 else keras.ops.mean(values, axis=-1)
@@ -86,15 +89,15 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]
     the model can also be saved, if the activation is one of the catalogue. `activation` may be a name; `keywords` are
     its parameters and keywords, such as ``axis=-1`` of softmax, and those of `keras.layers.Layer`.
 
-    Raises TypeError if `activation` is no activation of slopes; ValueError for a parameter outside its domain, for an
-    unknown keyword, and where the backend is neither PyTorch, JAX nor NumPy.
+    Raises TypeError if `activation` is no activation of slopes, LookupError for an unknown name; ValueError for a
+    parameter outside its domain, for an unknown keyword, and where the backend is neither PyTorch, JAX nor NumPy.
     """
 
     def __init__(self, activation: card.Card | str, **keywords: Any) -> None:
         found = catalogue.find(activation) if isinstance(activation, str) else activation
         if not isinstance(found, card.Card) or isinstance(found, card.Loss):
             raise TypeError(
-                f"keras.Activation: takes an activation of slopes, as in Activation(slopes.mish), got {_shown(found)}"
+                f"Activation: takes an activation of slopes, as in Activation(slopes.mish), got {_shown(found)}"
             )
         _check_backend("Activation")
         known = _keywords_of(found)
@@ -116,7 +119,7 @@ def _check_backend(name: str) -> None:
     backend = keras.backend.backend()
     if backend not in ("torch", "jax", "numpy"):
         raise ValueError(
-            f"keras.{name}: slopes computes with PyTorch, JAX or NumPy, and Keras with {backend}: set the environment "
+            f"{name}: slopes computes with PyTorch, JAX or NumPy, and Keras with {backend}: set the environment "
             'variable KERAS_BACKEND to "torch" or "jax" before Keras is imported'
         )
 
@@ -130,6 +133,10 @@ def _check_parameters(found: card.Card, options: dict[str, Any]) -> None:
 
 
 def _name_of(found: card.Card) -> str:
+    if found.bound:
+        raise ValueError(
+            f"{found.name} has bound parameters, which cannot be saved: give them to Loss or Activation as options"
+        )
     if catalogue.CARDS.get(found.name) is not found:
         raise ValueError(
             f"{found.name} is not of the catalogue of slopes, so a model with it cannot be saved whole: save its "

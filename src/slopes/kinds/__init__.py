@@ -134,9 +134,9 @@ KINDS: dict[str, Kind] = {
         *(
             Grades(
                 name,
-                (LOGIT, Argument("target", STEPS)),
+                (LOGIT, Argument("target", STEPS if is_conditional else SIGNS)),
                 rowwise=True,
-                about="logit of the first step, which was passed",
+                about="logit of a step, which was passed",
                 data="logits of the steps between grades",
                 conditional=is_conditional,
             )

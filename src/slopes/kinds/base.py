@@ -233,6 +233,8 @@ class Kind:
     example_maker: ClassVar[type[Examples]] = Examples
 
     takes_labels: ClassVar[bool] = False  #: the target may be integer labels
+    takes_integers: ClassVar[bool] = False  #: the target may be integers, labels or grades, without the axis of rows
+    target_words: ClassVar[str] = ""  #: the target in words, unless its space says it
 
     @property
     def is_of_single_predictions(self) -> bool:

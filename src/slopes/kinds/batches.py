@@ -21,7 +21,14 @@ from slopes.kinds.base import (
     select,
     valid_axis,
 )
-from slopes.kinds.classification import check_target, class_weights, filled_target, is_labels, kept_labels
+from slopes.kinds.classification import (
+    LABELS_OR_ROWS,
+    check_target,
+    class_weights,
+    filled_target,
+    is_labels,
+    kept_labels,
+)
 from slopes.kinds.examples import Arguments, EmbeddingExamples, Examples, RegionExamples
 from slopes.kinds.others import FLAG
 from slopes.kinds.spaces import CHANCES, DISTRIBUTIONS, LOGITS, NONNEGATIVE, PROBABILITIES, REAL
@@ -41,6 +48,8 @@ class Overlap(Kind):
     """
 
     has_regions: ClassVar[bool] = True
+    takes_integers: ClassVar[bool] = True
+    target_words: ClassVar[str] = LABELS_OR_ROWS
     example_maker: ClassVar[type[Examples]] = RegionExamples
     batched: ClassVar[bool] = True
     ranked: bool = False  #: a body also gets log-odds, which differ where p rounds to 1

@@ -23,6 +23,7 @@ from slopes.kinds.examples import Arguments, Examples, LabelExamples
 from slopes.kinds.spaces import DISTRIBUTIONS, refuse
 
 UNIT = UnitInterval.__metadata__[0]  # type: ignore[attr-defined]
+LABELS_OR_ROWS = "integer labels, or rows of probabilities"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Classification(Kind):
 
     rowwise: bool = True
     takes_labels: ClassVar[bool] = True
+    takes_integers: ClassVar[bool] = True
+    target_words: ClassVar[str] = LABELS_OR_ROWS
     example_maker: ClassVar[type[Examples]] = LabelExamples
 
     @property

@@ -67,16 +67,23 @@ class StepExamples(Examples):
         steps = drawn[1]
         yield "the right steps", (5.0 * steps, steps), (-5.0 * steps, steps)
 
+    def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
+        """Rows of a single step, which was passed."""
+        return self.kind.about, {"": (x[..., None], np.ones(x.shape, dtype=int))}
+
 
 @dataclass(frozen=True)
 class Grades(Kind):
     """Rows of logits of the steps from each of K grades to the next, and a grade from 0 to K − 1 for each row.
 
     A body gets rows of steps as target: 1 for a step that the grade has passed, −1 for the others, or if `conditional`
-    −1 for the first of them and 0 for the rest, which were not tried. Such rows may also be given.
+    −1 for the first of them and 0 for the rest, which were not tried. Such rows may also be given; rows of 0 and 1,
+    as other code takes them, are refused.
     """
 
     conditional: bool = False
+    takes_integers: ClassVar[bool] = True
+    target_words: ClassVar[str] = "integer grades, from 0 to the number of logits"
     example_maker: ClassVar[type[Examples]] = StepExamples
 
     def enter(
@@ -109,5 +116,6 @@ class Grades(Kind):
         return batch
 
     def _steps(self, r: ModuleType, grades: Array, like: Array) -> Array:
-        grades, steps = grades[..., None], r.arange(like.shape[-1], like)
+        grades = r.where(grades < 0, 0, grades)[..., None]  # `enter` refuses negative ones
+        steps = r.arange(like.shape[-1], like)
         return r.where(steps < grades, 1.0, r.where(self.conditional & (steps > grades), 0.0, -1.0))

@@ -87,6 +87,10 @@ class Space:
         return outside | (values > self.high)
 
 
+#: for levels, which other code takes
+ADVICE = "; of levels of 0 and 1 give the grades, levels.sum(-1)"
+
+
 class Signs(Space):
     is_sign = True
 
@@ -95,8 +99,16 @@ class Signs(Space):
 
 
 class Steps(Signs):
+    """Rows are 1 up to a step, −1 at it, and 0 behind it; no 0 stands before, as in levels of 0 and 1."""
+
     def is_outside(self, values: Array) -> Array:
         return super().is_outside(values) & (values != 0)
+
+    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
+        super().check(r, owner, name, values, original)
+        first, rest, before = values[..., :1], values[..., 1:], values[..., :-1]
+        for part, wrong in ((first, first == 0), (rest, (rest == 0) & (before == 1))):
+            refuse(r, owner, name, part, wrong, "must have a -1 before each 0", advice=ADVICE)
 
 
 class Distributions(Space):
@@ -161,6 +173,12 @@ def _box(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return np.concatenate([low, low + rng.uniform(0.5, 3, low.shape)], axis=-1)
 
 
+def _steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    steps = np.arange(shape[-1])
+    failed = rng.integers(0, shape[-1] + 1, (*shape[:-1], 1))
+    return np.where(steps < failed, 1.0, np.where(steps > failed, 0.0, -1.0))
+
+
 REAL = Space("real", _normal, whole=True, axis="prediction − target", words="real numbers", is_real=True)
 LOGITS = Space("logits", _normal, whole=True, axis="logit", is_logit=True)
 PROBABILITIES = Space(
@@ -208,8 +226,7 @@ SIGNS = Signs(
     "signs", lambda rng, shape: rng.choice([-1.0, 1.0], shape), -1.0, 1.0, fill=1.0, whole=True, rule="must be -1 or 1"
 )
 STEPS = Steps(
-    "steps between grades", lambda rng, shape: rng.choice([-1.0, 0.0, 1.0], shape), -1.0, 1.0, fill=1.0, whole=True,
-    rule="must be -1, 0 or 1", words="1 for a step that was passed, -1 for others, 0 for those that were not tried",
+    "steps between grades", _steps, -1.0, 1.0, fill=1.0, whole=True, rule="must be -1, 0 or 1",
 )  # fmt: skip
 DISTRIBUTIONS = Distributions(
     "distributions", _distribution, 0.0, 1.0, rule="must be probabilities in [0, 1]", is_probability=True

@@ -319,20 +319,20 @@ def _(embeddings, positives, negatives, cotangent, *, temperature):
 def siglip(prediction, target):
     """Sigmoid loss of SigLIP: the binary cross-entropies of a row of logits, summed, with a yes for its partner alone.
 
-    A logit is a similarity times a scale plus a bias, at first 10 and −10 in the paper. Targets name partners:
-    ``arange(n)`` for n pairs. The mean is over rows, as in the authors' code and in open_clip.
+    Rows are items and columns their candidates: ``scale * images @ texts.T + bias``, at first with 10 and −10 in the
+    paper, and ``arange(n)`` as the target of n pairs. The mean is over rows, as in the authors' code and in open_clip.
     """
-    rows, others = _partners(prediction, target)
-    return ops.sum(ops.scaled(softplus(-prediction), rows) + ops.scaled(softplus(prediction), others))[..., 0]
+    yes, no = _partners(prediction, target)
+    return ops.sum(ops.scaled(softplus(-prediction), yes) + ops.scaled(softplus(prediction), no))[..., 0]
 
 
 @siglip.derivative
 def _(prediction, target):
-    rows, others = _partners(prediction, target)
-    return others * sigmoid(prediction) - rows * sigmoid(-prediction)
+    yes, no = _partners(prediction, target)
+    return no * sigmoid(prediction) - yes * sigmoid(-prediction)
 
 
 def _partners(prediction, target):
     """(the share of a yes at each entry, the share of a no)."""
-    rows = ops.one_hot(target, like=prediction)
-    return rows, 1 - rows if target.ndim < prediction.ndim else ops.sum_others(rows, rows)
+    yes = ops.one_hot(target, like=prediction)
+    return yes, 1 - yes if target.ndim < prediction.ndim else ops.sum_others(yes, yes)

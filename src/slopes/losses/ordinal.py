@@ -29,8 +29,10 @@ def _against(prediction, target):
 def coral(prediction, target):
     """CORAL: the binary cross-entropies of the steps from each grade to the next, summed; of rows of logits.
 
-    A grade has passed all steps below it and no other, so a row has one logit fewer than there are grades. In the paper
-    the logits of a row differ by constants alone. The mean is over rows, as in the authors' code.
+    A grade has passed all steps below it and no other, so a row has one logit fewer than there are grades; the
+    predicted grade is the number of positive logits. In the paper all logits of a row share one output, and each adds a
+    bias of its own, so that chances do not rise from step to step; a linear layer alone does not see to it. The mean is
+    over rows, as in the authors' code.
     """
     return ops.sum(where(target == 0, 0.0, softplus(_against(prediction, target))))[..., 0]
 
@@ -53,7 +55,8 @@ def corn(prediction, target):
     """CORN: the surprise at a grade that is reached step by step, until one fails; of rows of logits of the steps.
 
     A step counts for rows that have passed all steps below it, so chances of grades sum to 1. A row has one logit fewer
-    than there are grades. The mean is over rows; the authors' code divides by all steps that count.
+    than there are grades; the predicted grade is ``(sigmoid(logits).cumprod(-1) > 0.5).sum(-1)``. The mean is over
+    rows; the authors' code divides by the number of all steps that count, which `divisor` can do.
     """
     return coral.body(prediction, target)
 

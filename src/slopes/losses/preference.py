@@ -160,7 +160,7 @@ def orpo(chosen, rejected, *, beta: Positive = 0.1):
     """ORPO: minus the log-likelihood of the preferred answer, plus beta times the surprise at its odds over the other.
 
     Arguments are mean log-likelihoods of the tokens of an answer; there is no reference. Beta is the paper's lambda.
-    TRL takes the mean of the first term over the tokens of a batch, so that long answers count more there.
+    In TRL the first term is the mean over all tokens of a batch, prompts included, so that long answers count more.
     """
     chosen, rejected, failure, other = _with_failures(chosen, rejected)
     gap, low = _difference(rejected, chosen)
@@ -199,8 +199,9 @@ def kto(
     """KTO: a sigmoid of how far a good answer's lead over the reference is below kl, or a bad one's above it.
 
     Arguments are log-likelihoods of whole answers, sums over their tokens, and 1 for a good answer, −1 for a bad one.
-    `kl` is the mean lead of answers to other prompts, at least 0 and without a gradient, as in the authors' code and in
-    TRL; `desirable` and `undesirable` weigh good and bad answers, and the mean does not divide by them.
+    `kl` estimates the divergence from the reference: the mean lead of answers behind prompts that are not theirs,
+    clamped and detached, ``lead.mean().detach().clamp(min=0)``, as in the authors' code and in TRL. `desirable` and
+    `undesirable` weigh good and bad answers; the mean does not divide by them.
     """
     high, low = _beyond_kl(prediction, reference, beta, kl)
     return sigmoid(-target * high, times=where(target > 0, desirable, undesirable), low=-target * low)

@@ -119,7 +119,8 @@ def _allow_turns(samples: Samples, result: str, dtype: Any, exact: Any, entries:
 def distance_to_bound(space: Space, x: Any) -> Any:
     """Half the distance from each prediction to its space's bound, or None.
 
-    A lower bound of 0 does not count, because numbers get ever finer towards it.
+    An upper bound counts, also 0, as the definition ends there. A lower bound of 0 does not: numbers get ever finer
+    towards it, so that errors are measured relative to the prediction itself.
     """
     if space.is_probability:
         return np.minimum(x, 1 - x) / 2

@@ -94,7 +94,7 @@ class Preparations:
 
         Mappings and dicts may have other entries, such as the target.
         """
-        samples = list(inputs) if isinstance(inputs, (tuple, list)) else []
+        samples = list(inputs) if isinstance(inputs, (tuple, list)) or hasattr(inputs, "column_names") else []
         if isinstance(inputs, Mapping):
             given = {key: inputs[key] for key in self.parts if key in inputs}
         elif samples and all(isinstance(each, Mapping) for each in samples):
@@ -103,7 +103,11 @@ class Preparations:
             given = parts_of(samples)
         if given.keys() != self.parts.keys():
             names = list(self.parts)
-            wanted = f"a tuple of {len(names)} inputs" if names[0] == 0 else f"a dict of {', '.join(map(str, names))}"
+            wanted = (
+                f"a tuple of {len(names)} inputs"
+                if names[0] == 0
+                else f"a dict of {', '.join(map(str, names))}, or a list of such dicts"
+            )
             raise ValueError(f"predict: takes {wanted}, got {_shown(inputs)}.")
         found = {key: part(given[key]) for key, part in self.parts.items()}
         lengths = {len(part.mask) if isinstance(part, Padded) else len(part) for part in found.values()}
