@@ -23,6 +23,7 @@ from slopes.auditing.report import Skip
 
 ROWS = (16, 32)
 SHARE = 0.2  #: largest share of the time for one call
+CALLS, LONG = 5, 1.0  #: calls that are timed, until they have taken so many seconds
 
 
 class OverBudget(Skip):
@@ -123,20 +124,34 @@ def told_bytes(size: float) -> str:
 def measure(subject: Any) -> Growth | None:
     """Growth of a subject between 16 and 32 rows; None if it takes no such batches."""
     try:
-        (few, small, _), (many, large, seconds) = (_cost(subject, subject.draw(rows=rows)) for rows in ROWS)
+        few, many = (subject.draw(rows=rows) for rows in ROWS)
+        small, large = _bytes_of_call(subject, few), _bytes_of_call(subject, many)
+        seconds = _shortest_call(subject, many)
     except Exception:
         return None
-    power = math.log(large / small) / math.log(many / few) if small > 0 and many > few else 1.0
-    return Growth(many, large, seconds, power)
+    entries = [arguments[0].numel() for arguments in (few, many)]
+    power = (
+        math.log(large / small) / math.log(entries[1] / entries[0]) if small > 0 and entries[1] > entries[0] else 1.0
+    )
+    return Growth(entries[1], large, seconds, power)
 
 
-def _cost(subject: Any, arguments: Sequence[Tensor]) -> tuple[int, float, float]:
-    """(entries of the first argument, bytes that a call allocates, seconds)."""
+def _bytes_of_call(subject: Any, arguments: Sequence[Tensor]) -> float:
     subject(*arguments)  # the first call may set things up
-    start = time.monotonic()
-    subject(*arguments)
-    seconds = time.monotonic() - start
-    return arguments[0].numel(), allocated(lambda: subject.raw(*arguments, in_place=True)), seconds
+    return allocated(lambda: subject.raw(*arguments, in_place=True))
+
+
+def _shortest_call(subject: Any, arguments: Sequence[Tensor]) -> float:
+    """Seconds of the shortest of a few calls, as any may be held up by other work on the machine."""
+    begin, seconds = time.monotonic(), math.inf
+    for _ in range(CALLS):
+        start = time.monotonic()
+        subject(*arguments)
+        end = time.monotonic()
+        seconds = min(seconds, end - start)
+        if end - begin >= LONG:
+            break
+    return seconds
 
 
 def allocated(call: Callable[[], Any]) -> float:
