@@ -136,6 +136,14 @@ def test_a_loss_of_ones_own_trains_and_says_that_it_cannot_be_saved(tmp_path):
         Loss(slopes.huber.with_(delta=2.0)).get_config()
 
 
+def test_every_loss_of_a_prediction_and_a_target_is_taken():
+    losses = dict.fromkeys(slopes.catalogue.LOSSES.values())
+    taken = [loss for loss in losses if len(loss.kind.arguments) == 2]
+    assert [Loss(loss).loss for loss in taken] == taken
+    vectors = keras.ops.convert_to_numpy(Loss("supcon", reduction=None)(LABELS, SCORES))
+    np.testing.assert_allclose(vectors, slopes.supcon(SCORES, LABELS, reduction="none"), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

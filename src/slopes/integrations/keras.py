@@ -59,7 +59,8 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
                 hint = "rows are weighted, masked and left out by sample_weight" if name in OF_KERAS else hint
                 raise TypeError(f"Loss: {found.name} takes no option {name!r} here; {hint}")
         self.loss, self.options = found, options
-        self._axis = options.get("axis", inspect.signature(found).parameters["axis"].default if found.rowwise else -1)
+        axis = inspect.signature(found).parameters.get("axis")
+        self._axis = options.get("axis", axis.default if axis else -1)
         _check_parameters(found, options)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -219,6 +219,7 @@ class Embeddings(Kind):
     """
 
     batched: ClassVar[bool] = True
+    takes_integers: ClassVar[bool] = True
     coupled: ClassVar[bool] = True
     example_maker: ClassVar[type[Examples]] = EmbeddingExamples
 
