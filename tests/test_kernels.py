@@ -45,7 +45,7 @@ def errors_in_ulp(result, exact):
     return np.where(same, 0.0, error)
 
 
-@pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE), ids=[card.name for card in ONE_BY_ONE])
+@pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE, every=12), ids=[card.name for card in ONE_BY_ONE])
 def test_values_in_float32_are_within_2_ulp(chosen):
     x = every_exponent(SPECIAL)
     result = kernels.compute(chosen, "value", x)
@@ -58,7 +58,7 @@ def test_values_in_float32_are_within_2_ulp(chosen):
     np.testing.assert_array_equal(np.signbit(result[nought]), np.signbit(exact[nought]))
 
 
-@pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE), ids=[card.name for card in ONE_BY_ONE])
+@pytest.mark.parametrize("chosen", mark_exhaustive(ONE_BY_ONE, every=12), ids=[card.name for card in ONE_BY_ONE])
 def test_slopes_in_float32_are_within_2_ulp_or_an_eps_of_their_terms(chosen):
     x = every_exponent(SPECIAL)
     exact = computed(chosen, [x.astype(np.float64)])["slope"]
@@ -114,7 +114,7 @@ def test_what_is_computed_in_float64_would_else_lose_digits(name, monkeypatch):
     assert errors_in_ulp(result, computed(card, [x.astype(np.float64)])["value"]).max() > 2
 
 
-@pytest.mark.parametrize("chosen", mark_exhaustive(ELEMENTWISE), ids=[card.name for card in ELEMENTWISE])
+@pytest.mark.parametrize("chosen", mark_exhaustive(ELEMENTWISE, every=12), ids=[card.name for card in ELEMENTWISE])
 def test_kernels_in_float64_agree_with_numpy(chosen):
     arguments = arguments_of(chosen)
     for output, expected in computed(chosen, arguments).items():
@@ -906,12 +906,11 @@ def test_the_command_line_compiles_before_kernels_are_needed(tmp_path, monkeypat
         assert outcome.exit_code == 0, outcome.output
         return outcome.output.splitlines()
 
-    assert run("elu(alpha=0.25)", "softmax", "glu", "giou") == [
+    assert run("elu(alpha=0.25)", "glu", "giou") == [
         "elu(alpha=0.25): 8 kernels",
-        "softmax: 6 kernels",
         "glu: 4 kernels",
         "giou: computed without kernels",
-        f"18 kernels in {kernels.folder()}",
+        f"12 kernels in {kernels.folder()}",
     ]
     monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
     monkeypatch.setattr(compiling, "_kernels", {})

@@ -286,7 +286,7 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize("case", mark_exhaustive(MODULES, every=5), ids=range(len(MODULES)))
+@pytest.mark.parametrize("case", mark_exhaustive(MODULES, every=10), ids=range(len(MODULES)))
 def test_modules_of_torch_come_to_kernels(case, plainly):
     make, target_of = case
     x, y = tensors_of(arguments_of(slopes.mse, "float64"))
@@ -469,7 +469,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(
-    "case", mark_exhaustive(itertools.product(REFUSED, ["NumPy", "torch"], ["mean", "none"]), every=5), ids=str
+    "case", mark_exhaustive(itertools.product(REFUSED, ["NumPy", "torch"], ["mean", "none"]), every=10), ids=str
 )
 def test_what_is_refused_gets_the_usual_message(case):
     (name, place, number), library, reduction = case

@@ -142,7 +142,7 @@ def twice_differentiable(name):
     return not any(i.module_cls is getattr(torch.nn, name) and not i.supports_gradgrad for i in sample_makers()[1])
 
 
-@pytest.mark.parametrize("name", mark_exhaustive(OURS, every=4))
+@pytest.mark.parametrize("name", mark_exhaustive(OURS, every=8))
 def test_values_and_gradients_of_pytorchs_samples(name):
     found = samples(name)
     assert found
@@ -228,7 +228,7 @@ def test_every_class_is_ours_or_passed_through():
         assert getattr(nn, name) is getattr(torch.nn, name)
 
 
-@pytest.mark.parametrize("name", mark_exhaustive(OURS, 1, every=3))
+@pytest.mark.parametrize("name", mark_exhaustive(OURS, 1, every=6))
 def test_signature_state_copies_and_pickles(name):
     mine, theirs = getattr(nn, name), getattr(torch.nn, name)
     assert issubclass(mine, theirs)

@@ -151,7 +151,7 @@ def test_export_of_a_program():
 FORBIDDEN_TO_TRACES = {"log_cosh": "Exporting the operator 'aten::sinh' to ONNX"}
 
 
-@pytest.mark.parametrize("name", mark_exhaustive(NAMES, 1))
+@pytest.mark.parametrize("name", mark_exhaustive(NAMES, 1, every=12))
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_exporter_based_on_traces(name, tmp_path):
     function, arguments = unreduced(CARDS[name]), stress(CARDS[name])

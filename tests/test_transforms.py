@@ -39,7 +39,7 @@ def probabilities(card):
     return isinstance(card, Loss) and card.kind.space_of(card.settings).is_probability
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(4, every=12)
 def test_autograd_in_both_modes(card, example):
     function, x = split(card, example)
     x.requires_grad_()
@@ -48,7 +48,7 @@ def test_autograd_in_both_modes(card, example):
     )
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(3, every=12)
 def test_double_backward(card, example):
     function, x = split(card, example, shape=(2, 3))
     x.requires_grad_()
@@ -89,7 +89,7 @@ def test_jvp(card, example):
     torch.testing.assert_close(pushed.reshape(-1), pulled, rtol=1e-10, atol=1e-13)
 
 
-@pytest.mark.sampled(2, every=3)
+@pytest.mark.sampled(2, every=6)
 def test_hessian_by_every_composition(card, example):
     function, x = split(card, example, shape=(2, 3))
     total = lambda x: function(x).sum()  # noqa: E731
@@ -262,7 +262,7 @@ def test_traces(card, example):
     torch.testing.assert_close(functional, function(x), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.sampled(0, every=2)
+@pytest.mark.sampled(0, every=4)
 def test_shapes_alone(card, example):
     """On the device meta, where there are no values."""
     for dtype in (torch.float16, torch.bfloat16, torch.float32):
@@ -313,7 +313,7 @@ def test_forward_mode_at_kinks_and_in_tails():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.sampled(every=3)
+@pytest.mark.sampled(every=6)
 def test_only_the_input_is_saved(activation, dtype):
     from slopes import kernels
     from slopes.fast.entries import KEPT
@@ -328,7 +328,7 @@ def test_only_the_input_is_saved(activation, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.sampled(1)
+@pytest.mark.sampled(1, every=12)
 def test_dense_accuracy_of_values_and_gradients(activation, dtype):
     from slopes.truth.errors import ULPS, ulps
 
@@ -360,7 +360,7 @@ def test_export(card, example):
     torch.testing.assert_close(exported(first, *rest), card(first, *rest), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(2, every=12)
 def test_gradients_flow_to_targets_and_weights(loss, example):
     prediction, *rest = example(loss)
     kinds = [argument.space.name for argument in loss.kind.arguments[1:]]
