@@ -158,6 +158,25 @@ def test_what_comes_after_the_time_is_skipped_with_the_reason(monkeypatch):
         slopes.audit(torch.nn.MSELoss(), memory_limit=0)
 
 
+class Emptying:
+    """A subject whose calls empty their argument."""
+
+    def draw(self, rows):
+        return (torch.ones(rows),)
+
+    def __call__(self, x):
+        return x + 1
+
+    def raw(self, x, *, in_place):
+        result = x + 1
+        x.resize_(0)
+        return result
+
+
+def test_growth_is_measured_by_the_arguments_as_they_were_drawn():
+    assert measure(Emptying()).entries == 32
+
+
 def test_a_call_that_is_held_up_skips_no_check(monkeypatch):
     """Half a second for 32 rows would be an hour for 262,144."""
     ends = iter([0.5, 0.5001, 0.5002, 0.5003, 0.5004])

@@ -125,14 +125,13 @@ def measure(subject: Any) -> Growth | None:
     """Growth of a subject between 16 and 32 rows; None if it takes no such batches."""
     try:
         few, many = (subject.draw(rows=rows) for rows in ROWS)
+        entries = [arguments[0].numel() for arguments in (few, many)]  # before a subject may resize them
         small, large = _bytes_of_call(subject, few), _bytes_of_call(subject, many)
         seconds = _shortest_call(subject, many)
     except Exception:
         return None
-    entries = [arguments[0].numel() for arguments in (few, many)]
-    power = (
-        math.log(large / small) / math.log(entries[1] / entries[0]) if small > 0 and entries[1] > entries[0] else 1.0
-    )
+    is_measured = small > 0 and large > 0 and entries[1] > entries[0]
+    power = math.log(large / small) / math.log(entries[1] / entries[0]) if is_measured else 1.0
     return Growth(entries[1], large, seconds, power)
 
 
