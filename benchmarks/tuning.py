@@ -41,7 +41,7 @@ def neighbourhoods(series: Sequence[Series]) -> Kept:
 
 
 def with_the_baseline(kept: Kept) -> Kept:
-    """Add the baseline's rates to each series, and those of all to the baseline."""
+    """Give each series the baseline's rates as well, and the baseline the rates of all series."""
     return np.vstack([kept.any(0), kept[1:] | kept[0]])
 
 
@@ -53,7 +53,7 @@ WAYS: dict[str, Way] = {
 
 
 def share_of_runs(series: Sequence[Series], way: Way) -> float:
-    """Return the runs that are trained, over those of all rates and seeds."""
+    """Return the share of runs that are trained: all rates and seeds would be 1."""
     shares = []
     for study in range(STUDIES):
         seeds = np.random.default_rng(study).permutation(series[0].test.shape[1])[:SEEDS]
@@ -91,7 +91,7 @@ def seconds(plan: Plan, *phases: Sequence[Cell]) -> float:
 
 
 def shares_of_time(rounds: int) -> list[float]:
-    """Return for each way the median of the processor time over that of all rates at all seeds."""
+    """Return the processor time of each way as a share of the time for all rates and seeds: medians of the rounds."""
     study = recorded_study()
     plan = make_plan(Settings(epochs=2, engine="stack", rates=GRID, seeds=SEEDS))
     names, kept = plan.names, neighbourhoods(list(study.values()))

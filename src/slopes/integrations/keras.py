@@ -23,12 +23,12 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
     """A loss of slopes with the conventions of Keras, ``model.compile(loss=Loss(slopes.huber, delta=2.0))``.
 
     `loss` may be a name. `options` are its parameters and keywords, such as ``label_smoothing=0.1``; `reduction`,
-    `name` and `dtype` are those of `keras.losses.Loss`. Keras reduces the values, weighted by `sample_weight`: one for
-    each row, or for losses of entries the mean over the last axis.
+    `name` and `dtype` go to `keras.losses.Loss`. Keras weights the values by `sample_weight` and reduces them. There is
+    one for each row; a loss of entries is averaged over the last axis first.
 
     Targets have the shape of the prediction, labels its shape without the classes; a last axis of length 1 may be added
-    to either, or left out. Labels may be floating-point numbers, to which Keras converts them. A model with a loss of
-    the catalogue can be saved.
+    to either, or left out. Labels may be floating-point numbers, because Keras converts them. If the loss is in the
+    catalogue, a model with it can be saved.
 
     Raises TypeError if `loss` is no loss of slopes of a prediction and a target with a value for each row or entry, and
     for an unknown option; LookupError for an unknown name; ValueError for a parameter outside its domain, and where the
@@ -88,7 +88,7 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]
 
     An activation by itself goes wherever Keras takes a function: ``Dense(64, activation=slopes.mish)``. With a layer,
     the model can also be saved, if the activation is one of the catalogue. `activation` may be a name; `keywords` are
-    its parameters and keywords, such as ``axis=-1`` of softmax, and those of `keras.layers.Layer`.
+    its parameters and keywords, such as ``axis=-1`` for softmax, and the keywords of `keras.layers.Layer`.
 
     Raises TypeError if `activation` is no activation of slopes, LookupError for an unknown name; ValueError for a
     parameter outside its domain, for an unknown keyword, and where the backend is neither PyTorch, JAX nor NumPy.

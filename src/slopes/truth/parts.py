@@ -60,21 +60,20 @@ def split(exact: Any) -> Parts:
 
 def _arrays(split: Callable[[Any], tuple[float, float, int]], exact: Any) -> tuple[Any, Any, Any]:
     with np.errstate(all="ignore"):
-        high, low, exponent = (np.asarray(x) for x in np.frompyfunc(split, 1, 3)(exact))
+        high, low, exponent = (
+            np.asarray(x) for x in np.frompyfunc(lambda x: _split_ordinary(x) or split(x), 1, 3)(exact)
+        )
         high, further = np.frexp(high.astype(float))
         return high, np.ldexp(low.astype(float), -further), exponent.astype(int) + further
 
 
 def _split_ordinary(x: Any) -> tuple[float, float, int] | None:
-    """Split a number whose size is that of ordinary floats."""
+    """Split a number that is neither tiny nor huge; None for others."""
     high = float(x)
     return (high, float(x - high), 0) if LEAST < abs(high) < MOST else None
 
 
 def _split(x: Any) -> tuple[float, float, int]:
-    ordinary = _split_ordinary(x)
-    if ordinary:
-        return ordinary
     is_negative, mantissa, exponent, bits = getattr(x, "_mpf_", (0, 0, 0, 0))
     if not mantissa:  # 0, inf and NaN; a float
         high, exponent = math.frexp(x)
@@ -83,9 +82,6 @@ def _split(x: Any) -> tuple[float, float, int]:
 
 
 def _split_ball(x: Any) -> tuple[float, float, int]:
-    ordinary = _split_ordinary(x)
-    if ordinary:
-        return ordinary
     if not x.is_finite():
         return math.nan if x.is_nan() else math.copysign(math.inf, x > 0 or -1), 0.0, 0
     if x.contains(0) and abs(x) < SMALLEST:
