@@ -129,6 +129,12 @@ def gaussian_nll(p, t, variance, full=False, eps=1e-6):
 
 
 @element
+def crps_gaussian(p, t, variance):
+    z = (t - p) / m.sqrt(variance)
+    return m.sqrt(variance) * (z * (2 * m.ncdf(z) - 1) + 2 * m.npdf(z) - 1 / m.sqrt(m.pi))
+
+
+@element
 def gamma_deviance(p, t):
     return p + t * m.exp(-p)
 

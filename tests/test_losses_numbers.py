@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 
 from slopes.losses.likelihood import (  # noqa: E402
+    crps_gaussian,
     gamma_deviance,
     gaussian_nll,
     negative_binomial_nll,
@@ -292,6 +293,42 @@ def test_slopes_at_kinks(slope, wanted):
     assert torch.autograd.grad(slope(x), x)[0].item() == wanted
     assert torch.func.grad(slope)(x.detach()).item() == wanted
     assert torch.func.jvp(slope, (x.detach(),), (torch.ones(1),))[1].item() == wanted  # through the body
+
+
+@pytest.mark.parametrize(("mean", "target", "variance"), [(0.3, -0.5, 2.0), (1.0, 1.0, 0.04), (-2.0, 7.0, 1.5)])
+def test_crps_is_the_integral_of_squared_differences_of_distributions(mean, target, variance):
+    from scipy.integrate import quad
+    from scipy.stats import norm
+
+    distribution = norm(mean, variance**0.5)
+    below, _ = quad(lambda y: distribution.cdf(y) ** 2, -40, target, points=[mean], epsabs=1e-12)
+    above, _ = quad(lambda y: distribution.sf(y) ** 2, target, 40, points=[mean], epsabs=1e-12)
+    assert crps_gaussian(mean, target, variance) == pytest.approx(below + above, rel=1e-9)
+
+
+def test_crps_is_a_mean_absolute_error_near_a_variance_of_0_and_far_out():
+    x, y = np.array([1e200, 3.0, -1e308, 2.0]), np.array([-1e200, 1.0, 0.0, 2.0])
+    assert (crps_gaussian(x, y, np.full(4, 5e-324), reduction="none")[:3] == np.abs(x - y)[:3]).all()
+    wide = crps_gaussian(2.0, 2.0, 1e308)
+    assert wide == pytest.approx(1e154 * (2**0.5 - 1) / np.pi**0.5)
+    assert crps_gaussian.slope([1e308], [-1e308], [1e308]) == [1.0]
+
+
+def test_crps_teaches_mean_and_variance():
+    rng = np.random.default_rng(0)
+    target = torch.tensor(rng.normal(3.0, 2.0, 20000))
+    mean, log_variance = (torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in range(2))
+    optimizer = torch.optim.LBFGS([mean, log_variance], max_iter=60)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = crps_gaussian(mean.expand_as(target), target, log_variance.exp().expand_as(target))
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert mean.item() == pytest.approx(3.0, abs=0.05)
+    assert log_variance.exp().item() == pytest.approx(4.0, rel=0.04)
 
 
 def test_a_variance_below_eps_has_no_gradient():

@@ -49,6 +49,12 @@ def tanhshrink_tail(square):
     return ((x - mpmath.tanh(x)) / x**3 - mpmath.mpf(1) / 3) / square
 
 
+def erf_tail(square):
+    """(erf(x) / x − 2/√π) / x², where x² is the square."""
+    x, rise = mpmath.sqrt(square), 2 / mpmath.sqrt(mpmath.pi)
+    return (mpmath.erf(x) / x - rise) / square if square > 1e-15 else rise * (square / 10 - mpmath.mpf(1) / 3)
+
+
 def mills(v):
     """Φ(−a)·exp(a²/2)·(a + 4), where v = 1 − 8/(a + 4)."""
     a = 8 / (1 - v) - 4
@@ -107,6 +113,7 @@ FITS = [
     ("LOG", "(log((1 + s) / (1 − s)) − 2·s) / s³ in s² up to 0.0295", log_tail, (0, mpmath.mpf("0.0295")), 3, 7),
     ("LOG1P", "log(1 + e) / e in e − 1/2, for e from 0 to 1", log1p_share, (-HALF, HALF), 10, 22),
     ("TANHSHRINK", "((x − tanh(x)) / x³ − 1/3) / x² in x² up to 3/2", tanhshrink_tail, (0, HALF * 3), 7, 18),
+    ("ERF", "(erf(x) / x − 2/√π) / x² in x² up to 9/16", erf_tail, (0, HALF * HALF * 9 / 4), 5, 11),
     ("MILLS", "Φ(−a)·exp(a²/2)·(a + 4) in 1 − 8/(a + 4), for a up to 54", mills, (-1, mpmath.mpf(25) / 29), 11, 23),
     ("SIN", "(sin(r) − r) / r³ in r² for |r| up to π/4 and a hundredth more", sin_tail, (0, EIGHTH_TURN**2), 3, 6),
     ("COS", "(cos(r) − 1 + r²/2) / r⁴ in r², likewise", cos_tail, (0, EIGHTH_TURN**2), 3, 6),

@@ -85,6 +85,7 @@ COMPOUND: dict[str, tuple[str, Callable[..., Any]]] = {
     "softcap": ("x cap", tails.softcap),
     "expm1_less": ("x", tails.expm1_less),
     "tanhshrink": ("x", tails.tanhshrink),
+    "erf": ("x", tails.erf),
     "snake": ("x a=1", tails.snake),
     "snake_slope": ("x a=1", tails.snake_slope),
     "mish": ("x", tails.mish),

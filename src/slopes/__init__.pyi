@@ -1340,6 +1340,31 @@ class _GaussianNll(_GaussianNllCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, full: bool = False, eps: _Parameter = 1e-06) -> Self: ...
 
+class _CrpsGaussianCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, variance: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, variance: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, variance: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+    ) -> _Tensors_co: ...
+class _CrpsGaussian(_CrpsGaussianCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _CrpsGaussianCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _CrpsGaussianCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self) -> Self: ...
+
 class _RegressionCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2202,6 +2227,8 @@ negative_binomial_nll: _NegativeBinomialNll
 """Negative binomial likelihood: how unlikely a count of large variance is if the prediction is the log of its rate."""
 gaussian_nll: _GaussianNll
 """Gaussian likelihood: how unlikely the target is for that mean and variance."""
+crps_gaussian: _CrpsGaussian
+"""Continuous ranked probability score: how far a normal distribution is from the target, in the target's units."""
 gamma_deviance: _Regression
 """Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log."""
 tweedie_deviance: _TweedieDeviance

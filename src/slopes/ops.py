@@ -338,7 +338,7 @@ def tanhshrink(x: Array) -> Array:
 
 
 def erf(x: Array) -> Array:
-    """The error function, for definitions; bodies use `ndtr`."""
+    """The error function; of the normal tails, `ndtr` has more digits."""
     return reading(x).erf(x)
 
 

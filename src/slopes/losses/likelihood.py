@@ -10,9 +10,28 @@ from slopes.card import loss
 from slopes.domains import Flag, Interval, NonNegative, Positive
 from slopes.facts import Paper
 from slopes.losses.regression import SKLEARN
-from slopes.ops import Constant, absolute, exp, expm1, log, maximum, product, ratio, sigmoid, softplus, where, xlogy
+from slopes.ops import (
+    Constant,
+    absolute,
+    erf,
+    exp,
+    expm1,
+    log,
+    maximum,
+    product,
+    ratio,
+    sigmoid,
+    softplus,
+    sqrt,
+    sqrt2,
+    where,
+    xlogy,
+)
 
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
+TWICE_DENSITY = Constant("sqrt(2/pi)", 0.7978845608028654, -4.98465440455546e-17)
+INVERSE_ROOT_PI = Constant("1/sqrt(pi)", 0.5641895835477563, 7.66772980658294e-18)
+CENTRE = Constant("(sqrt(2)-1)/sqrt(2*pi)", 0.1652473031463236, 4.8354262137313275e-18)
 
 
 def _near_one(prediction, target):
@@ -137,6 +156,40 @@ def _residual_over(prediction, target, size):
 @gaussian_nll.derivative
 def _(prediction, target, variance, *, full, eps):
     return _residual_over(prediction, target, maximum(variance, eps))
+
+
+@loss(
+    "variance", minimum=None,
+    papers=(
+        Paper("Gneiting, Raftery, Westveld, Goldman", 2005, "Calibrated probabilistic forecasting using ensemble model"
+              " output statistics and minimum CRPS estimation", "doi:10.1175/MWR2904.1"),
+    ),
+    definition=lambda prediction, target, variance: _crps((target - prediction) / sqrt(variance)) * sqrt(variance),
+)  # fmt: skip
+def crps_gaussian(prediction, target, variance):
+    """Continuous ranked probability score: how far a normal distribution is from the target, in the target's units.
+
+    Far from the target it grows like `mae`, where `gaussian_nll` grows like `mse`; near a variance of 0 it is `mae`.
+    The value is the one at the target, and two terms that vanish there, so that nothing cancels.
+    """
+    spread = _root_of_twice(variance)
+    x = _residual_over(prediction, target, spread)
+    return (prediction - target) * erf(x) + spread * (CENTRE + INVERSE_ROOT_PI * expm1(-x * x))
+
+
+@crps_gaussian.derivative
+def _(prediction, target, variance):
+    return erf(_residual_over(prediction, target, _root_of_twice(variance)))
+
+
+def _root_of_twice(variance):
+    """√(2 · variance), rounded once."""
+    large = variance > 1
+    return where(large, 2 * sqrt(where(large, variance / 2, 1.0)), sqrt(2 * where(large, 1.0, variance)))
+
+
+def _crps(z):
+    return z * erf(z / sqrt2) + TWICE_DENSITY * exp(-z * z / 2) - INVERSE_ROOT_PI
 
 
 @loss(

@@ -269,6 +269,11 @@ class NegativeBinomialNllLoss(CardModule):
         self, *, dispersion: _TensorParameter = 1.0, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class CrpsGaussianLoss(CardModule):
+    """Continuous ranked probability score: how far a normal distribution is from the target, in the target's units."""
+
+    def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
 class GammaDevianceLoss(CardModule):
     """Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log."""
 

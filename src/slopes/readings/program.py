@@ -140,6 +140,7 @@ _FUNCTIONS = {
     "softcap": _rounded_once(partial(tails.softcap, reading)),
     "expm1_less": _rounded_once(partial(tails.expm1_less, reading)),
     "tanhshrink": _rounded_once(partial(tails.tanhshrink, reading)),
+    "erf": _rounded_once(reading.erf),
     "snake": _rounded_once(lambda x, a=1.0: tails.snake(reading, x, a)),
     "snake_slope": _rounded_once(lambda x, a=1.0: tails.snake_slope(reading, x, a)),
     "mish": _rounded_once(partial(tails.mish, reading)),

@@ -17,7 +17,7 @@ from math import inf
 from types import ModuleType
 from typing import Any
 
-from slopes.constants import Array, Constant
+from slopes.constants import Array, Constant, sqrt2
 
 # (x + 1.25) · Φ(−x) · exp(x²/2) as a polynomial in (x − 4)/(x + 4), lowest degree first
 MILLS = (
@@ -331,6 +331,17 @@ def tanhshrink(r: ModuleType, x: Array) -> Array:
     for odd in range(23, 1, -2):
         divisor = odd + square / divisor
     return r.where((x > -1.5) & (x < 1.5), near * square / (divisor + square), x - r.tanh(x))
+
+
+def erf(r: ModuleType, x: Array) -> Array:
+    """Up to 3/4 by its Taylor series; beyond, 1 − 2·Φ(−√2·|x|)."""
+    near = confine(r, x, 0.75)
+    square, series = near * near, 0.0
+    for n in range(15, -1, -1):
+        series = series * square + (-1) ** n / (math.factorial(n) * (2 * n + 1))
+    size = r.where(x < 0, x, -x)
+    far = 1 - 2 * r.ndtr(size * sqrt2, 1.0)
+    return r.where((x > -0.75) & (x < 0.75), 2 * sqrt2 * DENSITY * near * series, r.where(x < 0, -far, far))
 
 
 def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:

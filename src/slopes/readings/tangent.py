@@ -14,7 +14,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NoReturn
 
-from slopes.constants import Array
+from slopes.constants import Array, sqrt2
 from slopes.readings import textbook
 
 _this = sys.modules[__name__]
@@ -184,6 +184,7 @@ cos = _chained("cos", lambda r, x, y: -r.sin(x))
 sinh = _chained("sinh", lambda r, x, y: r.exp(x) - y)
 tanh = _chained("tanh", lambda r, x, y: 4 * r.sigmoid_slope(2 * x, 1.0, 0.0))
 tanhshrink = _chained("tanhshrink", lambda r, x, y: r.tanh(x) ** 2)
+erf = _chained("erf", lambda r, x, y: r.normal_pdf(x * sqrt2, 2 * sqrt2))
 expm1_less = _chained("expm1_less", lambda r, x, y: r.expm1(x))
 absolute = _chained("absolute", lambda r, x, y: r.sign(x))
 

@@ -30,7 +30,6 @@ class TraceError(Exception):
 LACKING = (
     "above_simplex_threshold",
     "angle",
-    "erf",
     "inner",
     "jaccard_steps",
     "joined",
@@ -288,7 +287,7 @@ def _any(*arguments: Any) -> Recorder:
 exp, expm1, log, log1p, sqrt, rint = map(_elementary, ("exp", "expm1", "log", "log1p", "sqrt", "rint"))
 sin, cos, tanh, sinh = map(_elementary, ("sin", "cos", "tanh", "sinh"))
 mish, mish_slope, tanhshrink = map(_elementary, ("mish", "mish_slope", "tanhshrink"))
-expm1_less = _elementary("expm1_less")
+expm1_less, erf = _elementary("expm1_less"), _elementary("erf")
 minimum, maximum = partial(tails.minimum, _this, Traced), partial(tails.maximum, _this, Traced)
 zero_dimensional = stop_gradient = with_slope_of = just_above = textbook.unchanged
 rounding_of_difference = tails.rounding_of_difference

@@ -52,6 +52,7 @@ HELD = number(-174.0, -1415.0)  #: `fall` clips x here, where exp(x) is 0 even t
 ENDED = number(-1445.125)  #: exp is 0 below, times any number
 exp_tail = polynomial(coefficients.EXP_SINGLE, coefficients.EXP_DOUBLE)
 log_tail = polynomial(coefficients.LOG_SINGLE, coefficients.LOG_DOUBLE)
+erf_tail = polynomial(coefficients.ERF_SINGLE, coefficients.ERF_DOUBLE)
 tanhshrink_tail = polynomial(coefficients.TANHSHRINK_SINGLE, coefficients.TANHSHRINK_DOUBLE)
 log1p_share = polynomial(coefficients.LOG1P_SINGLE, coefficients.LOG1P_DOUBLE)
 
@@ -578,6 +579,21 @@ THIRD, THIRD_LOW = number(1 / 3), number(-9.934107e-09, 1.850371707708594e-17)
 
 
 @inlined
+def erf(x):
+    """Near 0 by a polynomial; elsewhere 1 − 2·Φ(−√2·|x|)."""
+    size = abs(x)
+    near = where(size < EDGE(x), size, ZERO(x))
+    square = near * near
+    close = fma(near, RISE(x), near * fma(square, erf_tail(square), RISE_LOW(x)))
+    far = fma(-TWO(x), ndtr(-SQRT2(x) * size), ONE(x))
+    return with_sign_of(where(size < EDGE(x), close, far), x)
+
+
+EDGE, SQRT2 = number(0.75), number(1.4142135623730951)
+RISE, RISE_LOW = number(1.1283791670955126), number(-5.863538342219759e-08, 1.533545961316588e-17)  #: slope of erf at 0
+
+
+@inlined
 def sinh(x):
     size = abs(x)
     growth = expm1(where(size < ONE(x), size, ZERO(x)))
@@ -602,7 +618,8 @@ HALF_PI, HALF_PI_MIDDLE, HALF_PI_LOW = (
     number(*parts) for parts in zip(coefficients.HALF_PI_SINGLE, coefficients.HALF_PI_DOUBLE, strict=True)
 )
 NEAR = number(2.0**16, 2.0**30)  #: up to here they suffice, and the nearest quarter turn is certain
-COUNTABLE = number(2.0**22, 2.0**51)  #: up to here quarter turns can be counted
+#: up to here quarter turns can be counted; beyond, a squared sine is at most two units in the last place of x
+COUNTABLE = number(2.0**22 + 0.5, 2.0**51 + 0.5)
 WORDS = np.array((0, *coefficients.INVERSE_OF_PI), dtype=np.uint64)
 negated_if_odd, negated_by_second = negated_by_bit(0), negated_by_bit(1)
 sin_tail = polynomial(coefficients.SIN_SINGLE, coefficients.SIN_DOUBLE)

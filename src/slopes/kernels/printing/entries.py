@@ -21,8 +21,8 @@ from math import inf, nan
 
 from numba import njit
 from numpy import float32 as single, float64 as double
-from slopes.kernels.arithmetic.elementary import OPTIONS, cos, decay, exp, expm1, expm1_less, gate_slope, log
-from slopes.kernels.arithmetic.elementary import log1p, low_of_exp, mish, mish_slope, ndtr, normal_gate_slope
+from slopes.kernels.arithmetic.elementary import OPTIONS, cos, decay, erf, exp, expm1, expm1_less, gate_slope
+from slopes.kernels.arithmetic.elementary import log, log1p, low_of_exp, mish, mish_slope, ndtr, normal_gate_slope
 from slopes.kernels.arithmetic.elementary import normal_pdf, sigmoid, sigmoid_fine, sigmoid_of_two, sigmoid_slope
 from slopes.kernels.arithmetic.elementary import sigmoid_slope_beside, silu, sin, sinh, snake, snake_slope, softcap
 from slopes.kernels.arithmetic.elementary import softplus, sqrt, tanh, tanhshrink
