@@ -310,6 +310,14 @@ corn = coral
 
 
 @row
+def ordinal_logistic(p, t):
+    """The chance of lying above the grade below less that of lying above the grade."""
+    above = [1 / (1 + m.exp(-x)) for x in p]
+    least = above[list(t).index(1)] if 1 in t else 1
+    return -m.log(least - (above[list(t).index(-1)] if -1 in t else 0))
+
+
+@row
 def softmax_focal(p, t, gamma=2.0):
     return -m.fsum(share * (1 - x) ** mpf(gamma) * m.log(x) for x, share in zip(softmax(p), t, strict=True) if share)
 

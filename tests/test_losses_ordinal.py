@@ -53,9 +53,10 @@ def test_the_divisor_of_corns_authors():
     assert slopes.corn(LOGITS, GRADES, divisor=count) == pytest.approx(float(value) * 6 / count, rel=1e-13)
 
 
-def test_chances_of_grades_sum_to_one():
-    rows = np.broadcast_to(LOGITS[:1], (4, 3))
-    assert np.exp(-slopes.corn(rows, np.arange(4), reduction="none")).sum() == pytest.approx(1, rel=1e-14)
+@pytest.mark.parametrize("own", [slopes.corn, slopes.ordinal_logistic])
+def test_chances_of_grades_sum_to_one(own):
+    rows = np.broadcast_to(-np.sort(-LOGITS[:1]), (4, 3))
+    assert np.exp(-own(rows, np.arange(4), reduction="none")).sum() == pytest.approx(1, rel=1e-14)
 
 
 def test_rows_of_steps_are_targets_too():
@@ -66,6 +67,90 @@ def test_rows_of_steps_are_targets_too():
     infinite = np.where(tried == 0, -np.inf, LOGITS)
     assert slopes.corn(infinite, GRADES) == slopes.corn(LOGITS, GRADES)
     assert not slopes.corn.slope(infinite, GRADES)[tried == 0].any()
+
+
+def cumulative(score, thresholds, grades):
+    """statsmodels' OrderedModel with distr="logit": a difference of two chances, each of a grade up to a threshold."""
+    ends = torch.tensor([torch.inf], dtype=thresholds.dtype)
+    edges = torch.cat([-ends, thresholds, ends])
+    return -torch.log(torch.sigmoid(edges[grades + 1] - score) - torch.sigmoid(edges[grades] - score)).mean()
+
+
+def test_learnt_thresholds_have_the_gradients_of_the_difference_of_chances():
+    grades = torch.from_numpy(GRADES)
+    score = torch.from_numpy(LOGITS[:, 0]).requires_grad_()
+    first, gaps = torch.tensor([-1.0]).double(), torch.tensor([0.3, 2.0]).double().requires_grad_()
+    thresholds = torch.cat([first, first + gaps.cumsum(0)])
+    wanted, value = cumulative(score, thresholds, grades), slopes.ordinal_logistic(score[:, None] - thresholds, grades)
+    torch.testing.assert_close(value, wanted, rtol=1e-13, atol=0)
+    pairs = zip(torch.autograd.grad(value, (score, gaps)), torch.autograd.grad(wanted, (score, gaps)), strict=True)
+    for gradient, due in pairs:
+        torch.testing.assert_close(gradient, due, rtol=1e-12, atol=1e-15)
+
+
+def test_thresholds_are_learnt():
+    """By gradient descent they come to the logits of how many lie in each grade or below."""
+    shares = torch.tensor([0.1, 0.2, 0.4, 0.3]).double()
+    thresholds = torch.tensor([-1.0, 0.0, 1.0]).double().requires_grad_()
+    optimizer = torch.optim.LBFGS([thresholds], max_iter=200, tolerance_grad=1e-12, tolerance_change=0.0)
+
+    def step():
+        optimizer.zero_grad()
+        loss = slopes.ordinal_logistic(-thresholds.expand(4, 3), torch.arange(4), weight=shares)
+        loss.backward()
+        return loss
+
+    optimizer.step(step)
+    torch.testing.assert_close(thresholds.detach(), torch.logit(shares.cumsum(0)[:3]), rtol=1e-6, atol=1e-7)
+
+
+def test_rows_that_do_not_fall_are_refused():
+    score = LOGITS[:, :1]
+    for make in (np.asarray, torch.from_numpy):
+        for thresholds, rise in (([0.0, 2.0, 1.0], "1.0"), ([0.0, 0.0, 1.0], "0.0")):
+            rows = np.zeros_like(score) - np.array(thresholds)
+            with pytest.raises(
+                ValueError, match=rf"must fall along each row, as score - thresholds .* a rise of {rise}"
+            ):
+                slopes.ordinal_logistic(make(rows), make(GRADES))
+        rows[1:] = [3.0, 2.0, 1.0]
+        counts = np.arange(6) > 0
+        assert slopes.ordinal_logistic(make(rows), make(GRADES), mask=make(counts)) == pytest.approx(
+            float(slopes.ordinal_logistic(rows[1:], GRADES[1:])), rel=1e-15
+        )
+
+
+def test_edges_of_grades_are_targets_too():
+    rows, ahead = -np.sort(-LOGITS), np.arange(3) - GRADES[:, None]
+    edges = np.where(ahead == -1, 1, np.where(ahead == 0, -1, 0))
+    assert slopes.ordinal_logistic(rows, edges) == slopes.ordinal_logistic(rows, GRADES)
+    for wrong in (
+        [0, 0, 0],
+        [1, 1, 0],
+        [1, 0, -1],
+        [0, -1, -1],
+        [1, 1, -1],
+        [1, -1, -1],
+        [-1, 0, 1],
+        [1, 0, 0],
+        [0, -1, 0],
+        [-1, 1, -1],
+    ):
+        edges[4] = wrong
+        with pytest.raises(
+            ValueError, match="must be rows with a 1 at the last step that was passed, a -1 at the next"
+        ):
+            slopes.ordinal_logistic(rows, edges)
+
+
+def test_chances_of_distant_and_near_thresholds_keep_their_digits():
+    mpmath = pytest.importorskip("mpmath")
+    for gap in (1e-9, 1e-3, 0.69, 0.71, 7.0, 8.3, 9.1, 10.7, 12.0, 14.2, 80.0):
+        rows = np.array([[gap / 2 + 0.3, -gap / 2 + 0.3]])
+        with mpmath.workdps(60):
+            above = [1 / (1 + mpmath.exp(-mpmath.mpf(x))) for x in rows[0]]
+            wanted = float(-mpmath.log(above[0] - above[1]))
+        assert float(slopes.ordinal_logistic(rows, np.array([1]))) == pytest.approx(wanted, rel=2e-15, abs=0)
 
 
 def test_grades_that_are_refused():

@@ -37,7 +37,7 @@ _HOMES = {
     "slopes.losses.focal": "sigmoid_focal softmax_focal asymmetric",
     "slopes.losses.likelihood": "poisson_nll negative_binomial_nll gaussian_nll crps_gaussian gamma_deviance tweedie_deviance",
     "slopes.losses.margin": "hinge squared_hinge soft_margin hinge_embedding margin_ranking multiclass_hinge multilabel_margin multilabel_soft_margin",
-    "slopes.losses.ordinal": "coral corn",
+    "slopes.losses.ordinal": "coral corn ordinal_logistic",
     "slopes.losses.overlap": "dice jaccard tversky focal_tversky generalized_dice lovasz_softmax lovasz_hinge",
     "slopes.losses.preference": "dpo ipo simpo orpo kto ppo_clip",
     "slopes.losses.regression": "mse half_mse mae huber log_cosh smooth_l1 pinball charbonnier pseudo_huber barron_general mape msle",

@@ -290,7 +290,8 @@ __version__: str
 # fmt: off
 _PairKind: TypeAlias = Literal[
     "regression", "binary", "margin", "classification", "multilabel", "distribution", "grades", "conditional grades",
-    "distillation", "vectors", "boxes", "overlap", "ranked overlap", "overlap scores", "joint overlap",
+    "cumulative grades", "distillation", "vectors", "boxes", "overlap", "ranked overlap", "overlap scores",
+    "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
     "variance", "ranking", "preference", "preference alone", "likelihoods of answers", "judged answers",
@@ -298,7 +299,8 @@ _OtherKind: TypeAlias = Literal[
 ]
 _Space: TypeAlias = Literal[
     "real", "logits", "probabilities", "chances", "log-probabilities", "log-likelihoods", "positive", "non-negative",
-    "above -1", "cosines", "signs", "steps between grades", "distributions", "boxes",
+    "above -1", "cosines", "signs", "steps between grades", "edges of grades", "falling logits", "distributions",
+    "boxes",
 ]
 
 class _Claims(TypedDict, total=False):
@@ -2253,6 +2255,8 @@ coral: _Boxes
 """CORAL: the binary cross-entropies of the steps from each grade to the next, summed; of rows of logits."""
 corn: _Boxes
 """CORN: the surprise at a grade that is reached step by step, until one fails; of rows of logits of the steps."""
+ordinal_logistic: _Boxes
+"""Proportional odds: the surprise at a grade, of rows of logits that the grade is above 0, above 1 and so on."""
 dice: _Dice
 """Dice loss: the share of a region and its prediction together where they disagree."""
 jaccard: _Overlap

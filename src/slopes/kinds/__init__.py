@@ -16,12 +16,14 @@ from slopes.kinds.base import (
 from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
-from slopes.kinds.others import FLAG, Grades, Pairs, Ranking, Signed, Triplets
+from slopes.kinds.others import FLAG, CumulativeGrades, Grades, Pairs, Ranking, Signed, Triplets
 from slopes.kinds.preferences import NORMALIZER, Judged, Likelihoods, Policy, Preference
 from slopes.kinds.spaces import (
     BOXES,
     CHANCES,
     DISTRIBUTIONS,
+    EDGES,
+    FALLING,
     LOG_LIKELIHOODS,
     LOGITS,
     POSITIVE,
@@ -141,6 +143,13 @@ KINDS: dict[str, Kind] = {
                 conditional=is_conditional,
             )
             for name, is_conditional in (("grades", False), ("conditional grades", True))
+        ),
+        CumulativeGrades(
+            "cumulative grades",
+            (Argument("prediction", FALLING), Argument("target", EDGES)),
+            rowwise=True,
+            about="logit of a step, which was passed",
+            data="logits of a grade above each of ever higher ones",
         ),
         Kind(
             "distillation",

@@ -72,6 +72,40 @@ class StepExamples(Examples):
         return self.kind.about, {"": (x[..., None], np.ones(x.shape, dtype=int))}
 
 
+class CumulativeExamples(StepExamples):
+    """Rows that fall."""
+
+    def stress(self, rng: np.random.Generator) -> Arguments:
+        """Falls of every size, beside numbers of every size."""
+        rows, target = self.sample(rng, (60, 5))
+        rows[:40] *= np.logspace(-4, 2.3, 40)[:, None]
+        rows[40:] += np.linspace(-40, 40, 20)[:, None]
+        return rows, target
+
+    def right(self, target: Any, size: float, classes: int) -> Any:
+        return _surely(_grades(target), size, target.shape[-1])
+
+    def perfect(self, rng: np.random.Generator) -> Arguments:
+        target = self.sample(rng, (4, 3))[1]
+        return self.right(target, 1e4, 3), target
+
+    def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
+        target, grades, steps = drawn[1], _grades(drawn[1]), drawn[1].shape[-1]
+        right, wrong = _surely(grades, 5.0, steps), _surely((grades + 1) % (steps + 1), 5.0, steps)
+        yield "the right grade", (right, target), (wrong, target)
+
+
+def _grades(target: Any) -> Any:
+    """Grades of rows that are 1 at the last step that was passed."""
+    return np.where((target == 1).any(-1), target.argmax(-1) + 1, 0)
+
+
+def _surely(grades: Any, size: float, steps: int) -> Any:
+    """Rows of logits that predict these grades."""
+    places = np.arange(steps)
+    return np.where(places < grades[..., None], size, -size) - places
+
+
 @dataclass(frozen=True)
 class Grades(Kind):
     """Rows of logits of the steps from each of K grades to the next, and a grade from 0 to K − 1 for each row.
@@ -119,3 +153,17 @@ class Grades(Kind):
         grades = r.where(grades < 0, 0, grades)[..., None]  # `enter` refuses negative ones
         steps = r.arange(like.shape[-1], like)
         return r.where(steps < grades, 1.0, r.where(self.conditional & (steps > grades), 0.0, -1.0))
+
+
+@dataclass(frozen=True)
+class CumulativeGrades(Grades):
+    """Rows of logits that fall, of a grade above each of the first K − 1, and a grade from 0 to K − 1 for each row.
+
+    A body gets rows as target that are 1 at the last step that the grade has passed, −1 at the next, and elsewhere 0.
+    """
+
+    example_maker: ClassVar[type[Examples]] = CumulativeExamples
+
+    def _steps(self, r: ModuleType, grades: Array, like: Array) -> Array:
+        ahead = r.arange(like.shape[-1], like) - grades[..., None]
+        return r.where(ahead == -1, 1.0, r.where(ahead == 0, -1.0, 0.0))

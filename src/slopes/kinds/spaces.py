@@ -44,6 +44,8 @@ class Space:
     has_classes: ClassVar[bool] = False  #: a row has probabilities of classes
     has_corners: ClassVar[bool] = False  #: a row is a box
     is_sign: ClassVar[bool] = False
+    has_edges: ClassVar[bool] = False  #: a row is 1 and −1 beside a grade, and 0 elsewhere
+    falls: ClassVar[bool] = False  #: each entry of a row is less than the one before
 
     def __str__(self) -> str:
         return self.name
@@ -109,6 +111,43 @@ class Steps(Signs):
         first, rest, before = values[..., :1], values[..., 1:], values[..., :-1]
         for part, wrong in ((first, first == 0), (rest, (rest == 0) & (before == 1))):
             refuse(r, owner, name, part, wrong, "must have a -1 before each 0", advice=ADVICE)
+
+
+class Edges(Signs):
+    """Rows are 1 at the last step that was passed, −1 at the next, which failed, and elsewhere 0."""
+
+    has_edges = True
+
+    def is_outside(self, values: Array) -> Array:
+        return super().is_outside(values) & (values != 0)
+
+    def filler(self, r: ModuleType, like: Array) -> Any:
+        return r.where(r.arange(like.shape[-1], like) == 0, -1.0, 0.0)
+
+    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
+        super().check(r, owner, name, values, original)
+        if not r.is_concrete(values):
+            return
+        before, behind = values[..., :-1], values[..., 1:]
+        alone = ((before == 1) & (behind != -1)) | ((behind == -1) & (before != 1))
+        signs = r.sum(abs(values))[..., 0]
+        at_ends = r.where(values[..., 0] == -1, 1.0, 0.0) + r.where(values[..., -1] == 1, 1.0, 0.0)
+        rule = "must be rows with a 1 at the last step that was passed, a -1 at the next and 0 elsewhere"
+        wrong = alone.any(-1) | (signs + at_ends != 2)
+        refuse(r, owner, name, signs, wrong, rule, "a row whose number of signs is ", "; or give integer grades")
+
+
+class Falling(Space):
+    """Rows whose entries fall, such as logits of a grade above ever higher ones."""
+
+    falls = True
+
+    def filler(self, r: ModuleType, like: Array) -> Any:
+        return 0.0 - r.arange(like.shape[-1], like)
+
+    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
+        rise = values[..., 1:] - values[..., :-1]
+        refuse(r, owner, name, rise, rise >= 0, self.rule, "a rise of ")
 
 
 class Distributions(Space):
@@ -179,6 +218,16 @@ def _steps(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return np.where(steps < failed, 1.0, np.where(steps > failed, 0.0, -1.0))
 
 
+def _edges(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    steps, failed = np.arange(shape[-1]), rng.integers(0, shape[-1] + 1, (*shape[:-1], 1))
+    return np.where(steps == failed - 1, 1.0, np.where(steps == failed, -1.0, 0.0))
+
+
+def _falling(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    falls = np.exp(rng.standard_normal(shape))
+    return falls.mean(-1, keepdims=True) * shape[-1] / 2 + 3 * rng.standard_normal((*shape[:-1], 1)) - falls.cumsum(-1)
+
+
 REAL = Space("real", _normal, whole=True, axis="prediction − target", words="real numbers", is_real=True)
 LOGITS = Space("logits", _normal, whole=True, axis="logit", is_logit=True)
 PROBABILITIES = Space(
@@ -228,6 +277,11 @@ SIGNS = Signs(
 STEPS = Steps(
     "steps between grades", _steps, -1.0, 1.0, fill=1.0, whole=True, rule="must be -1, 0 or 1",
 )  # fmt: skip
+EDGES = Edges("edges of grades", _edges, -1.0, 1.0, fill=1.0, whole=True, rule="must be -1, 0 or 1")
+FALLING = Falling(
+    "falling logits", _falling, axis="logit", words="logits that fall along each row",
+    rule="must fall along each row, as score - thresholds does with rising thresholds",
+)  # fmt: skip
 DISTRIBUTIONS = Distributions(
     "distributions", _distribution, 0.0, 1.0, rule="must be probabilities in [0, 1]", is_probability=True
 )
@@ -235,7 +289,7 @@ BOXES = Boxes("boxes", _box)
 
 ALL = (
     REAL, LOGITS, PROBABILITIES, CHANCES, LOG_PROBABILITIES, LOG_LIKELIHOODS, POSITIVE, NONNEGATIVE, ABOVE_MINUS_ONE,
-    COSINES, SIGNS, STEPS, DISTRIBUTIONS, BOXES,
+    COSINES, SIGNS, STEPS, EDGES, FALLING, DISTRIBUTIONS, BOXES,
 )  # fmt: skip
 SPACES = {space.name: space for space in ALL}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slopes import ops
 from slopes.card import loss
 from slopes.facts import Paper
-from slopes.ops import exp, expected, log, sigmoid, softplus, where
+from slopes.ops import exp, expected, expm1, log, log1p, sigmoid, softplus, where
 
 
 def _surprise(z, t):
@@ -64,3 +64,39 @@ def corn(prediction, target):
 @corn.derivative
 def _(prediction, target):
     return coral.slope_body(prediction, target)
+
+
+def _surprise_between(z, t):
+    has_both = 1 - expected(t, 1 + 0 * z) ** 2
+    return expected(t**2 * softplus(-t * z), 1 + 0 * z) - log(1 - has_both * exp(-expected(t * z, 1 + 0 * z)))
+
+
+@loss(
+    "cumulative grades", convex=True,
+    papers=(Paper("McCullagh", 1980, "Regression Models for Ordinal Data", "doi:10.1111/j.2517-6161.1980.tb01109.x"),),
+    definition=_surprise_between,
+)  # fmt: skip
+def ordinal_logistic(prediction, target):
+    """Proportional odds: the surprise at a grade, of rows of logits that the grade is above 0, above 1 and so on.
+
+    A row is ``score[..., None] - thresholds``, with a threshold fewer than there are grades; they rise, and may be
+    learnt. The chance of a grade is a difference of two sigmoids, whose logarithm is computed from the distance of both
+    logits. The predicted grade is the number of positive logits, as for `coral`.
+    """
+    gap, is_between = _gap(prediction, target)
+    near, far = where(gap < 0.7, gap, 0.7), where(gap < 0.7, 0.7, gap)
+    within = where(gap < 0.7, log(-expm1(-near)), log1p(-exp(-far)))
+    return coral.body(prediction, target) - where(is_between, within, 0.0)[..., 0]
+
+
+def _gap(prediction, target):
+    """(logit at the lower threshold less that at the upper one, whether there are both)."""
+    is_between = ops.sum(target) == 0
+    return where(is_between, ops.sum(ops.scaled(prediction, target)), 1.0), is_between
+
+
+@ordinal_logistic.derivative
+def _(prediction, target):
+    gap, is_between = _gap(prediction, target)
+    gap = ops.stop_gradient_if_tiny(gap, gap)  # second slopes would be NaN
+    return coral.slope_body(prediction, target) - ops.scaled(where(is_between, exp(-gap) / -expm1(-gap), 0.0), target)

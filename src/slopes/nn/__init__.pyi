@@ -306,6 +306,11 @@ class CornLoss(CardModule):
 
     def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
+class OrdinalLogisticLoss(CardModule):
+    """Proportional odds: the surprise at a grade, of rows of logits that the grade is above 0, above 1 and so on."""
+
+    def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
 class DiceLoss(CardModule):
     """Dice loss: the share of a region and its prediction together where they disagree."""
 

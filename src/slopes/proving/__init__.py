@@ -42,9 +42,10 @@ def prove(card: Card, *, claims: Mapping[str, Any] | None = None, effort: int = 
 
     Of losses of rows `range`, `minimum` and `convex` are proved, of maps `range`, for rows of any length, by rules for
     the forms of their formulas (Grant, Boyd, Ye, 2006, "Disciplined convex programming"); a row that refutes them is
-    searched for among examples. Of boxes each order of their corners has a form. Log-probabilities are at most 0,
-    targets of regions 0 or 1. A minimum is reached if a right prediction comes within 1e-12 of it. `kinks` of a map are
-    where its first entry bends in the row (x, 0, 0). A card's other claims about rows stay open.
+    searched for among examples. Of boxes each order of their corners has a form, of rows that fall each length up to
+    three. Log-probabilities are at most 0, targets of regions 0 or 1. A minimum is reached if a right prediction comes
+    within 1e-12 of it. `kinks` of a map are where its first entry bends in the row (x, 0, 0). A card's other claims
+    about rows stay open.
 
     `claims` are other claims than the card's, by name: ``{"range": (0, inf), "lipschitz": 1.0}``, also `zero`,
     `monotone`, `convex`, `symmetry`, `kinks`, `minimum` of a loss and, to eight digits, `slope_roots`, all points where

@@ -78,11 +78,13 @@ def _forms(card: Any) -> tuple[dict[str, Forms], str]:
 
 
 def _arguments(card: Any) -> list[tuple[Any, ...]]:
-    """Return the arguments of a body: with a row and with labels as target if it takes both, boxes in each order."""
+    """Return arguments of a body: with a row and with labels as target if it takes both, boxes in each order."""
     if isinstance(card, Map):
         return [(curvature.variable("x", -LARGEST, LARGEST, AFFINE),)]
     if card.kind.compares_boxes:
         return list(corners.pairs_of_boxes(LARGEST))
+    if card.kind.space_of(card.settings).falls:
+        return list(corners.falling_rows(LARGEST))
     first, *others = card.kind.body_arguments(card.settings)
     is_prediction = first.space == card.kind.space_of(card.settings)
     prediction = _variable(card, first, AFFINE if is_prediction else 0)

@@ -1,8 +1,8 @@
-"""The corners reading: bounds of a body of boxes, by the forms of their corners in each order along an axis.
+"""The corners reading: bounds of a body of boxes or of rows that fall, by the forms of their entries in each order.
 
 Four numbers of one axis have six orders with the smaller corner of each box first. In each, corners are the smallest
 number plus gaps of at least 0, and lengths and areas are polynomials of these. The intersection of two boxes is at most
-each of them since each term of the difference is at least 0.
+each of them since each term of the difference is at least 0. Entries of a row that falls are the last one plus gaps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import combinations, product
 from typing import Any, NoReturn
 
 from slopes.readings import curvature, textbook
-from slopes.readings.curvature import CurvatureError, Form
+from slopes.readings.curvature import AFFINE, CurvatureError, Form
 
 
 def __getattr__(name: str) -> NoReturn:
@@ -85,8 +85,21 @@ def _orders(axis: str, greatest: float) -> Iterator[tuple[tuple[Form, Form], tup
         yield (numbers[chosen[0]], numbers[chosen[1]]), (low, high)
 
 
+def falling_rows(greatest: float) -> Iterator[tuple[Row, Row]]:
+    """Yield (row, 1 and −1 beside a grade) of one to three entries that fall, for each grade."""
+    for steps, grade in product(range(1, 4), range(4)):
+        if grade > steps:
+            continue
+        entries = [curvature.with_terms(curvature.variable("last entry", -greatest, greatest, AFFINE, is_row=False))]
+        for place in range(steps - 1):
+            gap = curvature.variable(f"gap {place}", 0.0, math.inf, AFFINE, is_row=False)
+            entries.insert(0, entries[0] + curvature.with_terms(gap))
+        yield Row(*entries), Row(*(curvature.form((at == grade - 1) - (at == grade)) for at in range(steps)))
+
+
 maximum, minimum, absolute = (_by_entry(getattr(curvature, name)) for name in ("maximum", "minimum", "absolute"))
 sqrt, exp, log, tanh = (_by_entry(getattr(curvature, name)) for name in ("sqrt", "exp", "log", "tanh"))
+expm1, log1p, softplus = (_by_entry(getattr(curvature, name)) for name in ("expm1", "log1p", "softplus"))
 isnan, angle = _by_entry(curvature.isnan), _by_entry(curvature.angle)
 
 
@@ -102,6 +115,10 @@ def sum(x: Row) -> Row:
     for each in x.entries[1:]:
         total = total + each
     return Row(total)
+
+
+def expected(values: Row, target: Row) -> Any:
+    return sum(values * target)[..., 0]
 
 
 def entry(x: Row, place: int) -> Any:

@@ -93,6 +93,7 @@ class Grid(Samples):
             drawn = [x if x.dtype.kind in "iu" else np.clip(x, -most, most) for x in super().inputs(self.dtype)]
             if self.form == "bfloat16":
                 drawn = [x if x.dtype.kind in "iu" else _upper_half(x) for x in self._full_rows(drawn)]
+            drawn = self._still_falling(drawn)
             if len(drawn) == 1:
                 drawn = [self._extended(drawn[0], most)]
             elif not self.card.rowwise and not self.second and "16" not in self.form:
@@ -131,6 +132,13 @@ class Grid(Samples):
                     rest = whole - rows[each, column]
                 drawn[place] = rows
         return drawn
+
+    def _still_falling(self, drawn: list[Any]) -> list[Any]:
+        """The arguments without rows that must fall, and do not after rounding."""
+        if not (isinstance(self.card, Loss) and self.card.kind.space_of(self.card.settings).falls):
+            return drawn
+        falls = (drawn[0][..., 1:] < drawn[0][..., :-1]).all(-1)
+        return [x[falls] for x in drawn]
 
     def _pairs(self) -> list[Any]:
         card: Any = self.card

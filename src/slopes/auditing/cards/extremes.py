@@ -157,13 +157,19 @@ def _numbers(space: Space, dtype: Any, few: bool = False) -> list[float]:
 
 
 def _rows(space: Space, dtype: Any, few: bool = False) -> Sequence[Any]:
-    """Rows of four: all alike, one apart, of both signs; distributions; boxes with and without area."""
+    """Rows of four: all alike, one apart, of both signs; distributions; boxes with and without area; falls."""
     if space.has_classes:
         return [np.full(4, 0.25), *np.eye(4), np.array([0.5, 0.5, 0, 0])]
     if space.has_corners:
         info = np.finfo(dtype)
         sizes = [0.0, float(info.smallest_subnormal), 1e-30, 1.0, 1e20, float(info.max) / 8]
         return [np.array([at, at, at + w, at + h]) for at in (0.0, 1.0) for w in sizes for h in sizes]
+    if space.has_edges:
+        return [np.array([0, 0, 0, 0, 1, -1, 0, 0, 0, 0])[at : at + 4] for at in range(1, 6)]
     values = _numbers(space, dtype, few)
+    if space.falls:
+        with np.errstate(over="ignore"):
+            rows = [(top - fall * np.arange(4)).astype(dtype) for top in values for fall in values if fall > 0]
+        return [row for row in rows if np.all(row[1:] < row[:-1]) and np.all(np.isfinite(row))]
     least = min(values, key=abs)
     return [*(np.full(4, x) for x in values), *(np.array([x, -x if -x in values else x, least, least]) for x in values)]
