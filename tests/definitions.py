@@ -302,6 +302,13 @@ def siglip(p, t):
 
 
 @row
+def multi_quantile(p, t, quantiles=None):
+    given = [quantiles] * len(p) if isinstance(quantiles, (int, float)) else quantiles
+    levels = map(mpf, given) if given else [(k + mpf(1) / 2) / len(p) for k in range(len(p))]
+    return m.fsum((q * (t - x) if x < t else (1 - q) * (x - t)) for x, q in zip(p, levels, strict=True)) / len(p)
+
+
+@row
 def coral(p, t):
     return m.fsum(surprise(sign * x) for x, sign in zip(p, t, strict=True) if sign)
 

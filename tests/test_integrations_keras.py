@@ -75,6 +75,15 @@ def test_grades_and_labels_on_another_axis():
     assert found == pytest.approx(float(slopes.cross_entropy(scores, labels, axis=1)), rel=1e-6)
 
 
+def test_forecasts_have_one_target_for_a_row():
+    for target in (NUMBERS[:, 0], NUMBERS[:, :1]):
+        found = float(Loss("multi_quantile", quantiles=(0.1, 0.5, 0.9))(target, SCORES))
+        due = slopes.multi_quantile(SCORES, NUMBERS[:, 0], quantiles=(0.1, 0.5, 0.9))
+        assert found == pytest.approx(float(due), rel=1e-6)
+    with pytest.raises(ValueError, match=r"multi_quantile: target .* one for each row"):
+        Loss("multi_quantile")(NUMBERS, SCORES)
+
+
 def test_masks_of_one_channel():
     scores, masks = rng.normal(size=(2, 4, 4, 1)).astype("float32"), rng.integers(0, 2, (2, 4, 4, 1)).astype("float32")
     for name, options in (("lovasz_hinge", {}), ("dice", {"mode": "multilabel"})):

@@ -25,6 +25,7 @@ ROWS = {
     "maps of a row": "simplex",
     "regression losses": "regression",
     "likelihoods": "likelihood",
+    "forecasts": "forecast",
     "margins": "margin",
     "classification losses": "classification focal ordinal",
     "divergences": "divergence",

@@ -16,7 +16,7 @@ from dataclasses import fields
 import slopes
 from slopes import catalogue
 from slopes.card import Activation, Card, Gate, Loss, Map
-from slopes.domains import Domain, OneOf, OrNone
+from slopes.domains import Domain, OneOf, OrNone, RowOrNone
 from slopes.facts import Claims
 from slopes.kinds import KINDS, OPTIONS, SPACES
 
@@ -230,7 +230,8 @@ def one_type(domain: Domain | None, world: int) -> str:
     if isinstance(domain, OneOf):
         return "bool" if domain.values == (True, False) else literal(domain.values)
     numbers = ("_ArrayParameter", "_TensorParameter", "_Parameter")[world]
-    return f"{numbers} | None" if isinstance(domain, OrNone) else numbers
+    rows = " | Sequence[float]" * isinstance(domain, RowOrNone)
+    return f"{numbers}{rows} | None" if isinstance(domain, OrNone) else numbers
 
 
 def literal(values: Iterable[object]) -> str:

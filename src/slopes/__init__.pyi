@@ -7,7 +7,7 @@ arrays and nested lists give arrays, and tensors give tensors, which come last: 
 # A card takes fewer keywords than its base class, which takes any, and no map has a slope.
 # mypy: disable-error-code="override, misc"
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import (
     Any,
     Concatenate,
@@ -290,8 +290,8 @@ __version__: str
 # fmt: off
 _PairKind: TypeAlias = Literal[
     "regression", "binary", "margin", "classification", "multilabel", "distribution", "grades", "conditional grades",
-    "cumulative grades", "distillation", "vectors", "boxes", "overlap", "ranked overlap", "overlap scores",
-    "joint overlap",
+    "cumulative grades", "distillation", "vectors", "forecasts", "boxes", "overlap", "ranked overlap",
+    "overlap scores", "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
     "variance", "ranking", "preference", "preference alone", "likelihoods of answers", "judged answers",
@@ -1260,6 +1260,34 @@ class _Asymmetric(_AsymmetricCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, gamma_neg: _Parameter = 4.0, gamma_pos: _Parameter = 1.0, clip: _Parameter = 0.05) -> Self: ...
 
+class _MultiQuantileCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, quantiles: _ArrayParameter | Sequence[float] | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        quantiles: _ArrayParameter | Sequence[float] | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        quantiles: _TensorParameter | Sequence[float] | None = None,
+    ) -> _Tensors_co: ...
+class _MultiQuantile(_MultiQuantileCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _MultiQuantileCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _MultiQuantileCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, quantiles: _Parameter | Sequence[float] | None = None) -> Self: ...
+
 class _PoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2223,6 +2251,8 @@ softmax_focal: _SoftmaxFocal
 """Cross-entropy times the probability of being wrong to the power gamma, of rows of logits."""
 asymmetric: _Asymmetric
 """Focal cross-entropy of logits with an exponent for yes and for no, and no cost of a no below the clip."""
+multi_quantile: _MultiQuantile
+"""Quantile losses of a row: the mean size of residuals, times the level where a prediction is low, else 1 − level."""
 poisson_nll: _PoissonNll
 """Poisson likelihood: how unlikely a count is if the prediction is the log of its rate."""
 negative_binomial_nll: _NegativeBinomialNll

@@ -22,6 +22,10 @@ class Domain(ABC):
         """Values that must be refused, for the audit."""
         return ()
 
+    def read(self, value: Any) -> Any:
+        """Convert a given value to one that is checked and kept."""
+        return plain(value)
+
     def check(self, owner: str, name: str, value: Any) -> None:
         """Raise ValueError unless the value is admitted."""
         if not self.admits(value):
@@ -150,6 +154,34 @@ class OrNone(Interval):
 
 
 @dataclass(frozen=True)
+class RowOrNone(OrNone):
+    """A number of an interval for each entry of a row, one number for all, or None; lists and arrays become tuples."""
+
+    def __str__(self) -> str:
+        return f"None, a number {Interval.__str__(self)}, or one for each entry of a row"
+
+    def read(self, value: Any) -> Any:
+        """Convert to a number, a tuple of numbers or a tensor; anything else stays, to be refused."""
+        value = plain(value)
+        if isinstance(value, np.ndarray):
+            value = value.tolist() if value.ndim == 1 and value.dtype.kind in "fiu" else value
+        return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value
+
+    def admits(self, value: Any) -> bool:
+        """Whether it is None, a number in the interval, or a row of them that is not empty."""
+        if isinstance(value, tuple):
+            return bool(value) and all(type(each) in (float, int) and self.admits(each) for each in value)
+        return not isinstance(value, np.ndarray) and super().admits(value)
+
+    def described(self, value: Any) -> str:
+        """Format a refused value, or a row's first wrong number."""
+        if not isinstance(value, tuple) or not value:
+            return shown(value)
+        wrong = next(each for each in value if not self.admits((each,)))
+        return f"{shown(wrong)} in {shown(value)}"
+
+
+@dataclass(frozen=True)
 class Above(Interval):
     """The finite numbers above another parameter or, if `closed`, equal to it."""
 
@@ -225,6 +257,7 @@ NonNegative = Annotated[Number, Interval(0.0, closed=True)]
 OpenUnitInterval = Annotated[Number, Interval(0.0, 1.0)]
 UnitInterval = Annotated[Number, Interval(0.0, 1.0, closed=True)]
 UnitIntervalOrNone = Annotated[Number | None, OrNone(0.0, 1.0, closed=True)]
+Levels = Annotated[Number | tuple[float, ...] | None, RowOrNone(0.0, 1.0)]
 AboveOne = Annotated[Number, Interval(1.0)]
 Uniform = Annotated[Number, Noise("uniform", 0.0, 1.0)]
 Gumbel = Annotated[Number, Noise("gumbel")]

@@ -385,6 +385,15 @@ def sum_others(values: Array, x: Array) -> Array:
     return reading(x).sum_others(values, x)
 
 
+def levels(given: Array, like: Array) -> tuple[Array, Array]:
+    """(levels between 0 and 1, 1 − levels) for the entries of a row: a given number, tuple or array.
+
+    For None they are the middles of n equal parts, (k + ½) / n for the k-th of n entries.
+    """
+    low, high = reading(like).levels(given, like)
+    return low, high
+
+
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
     """The sum of term(*entries, *others) over all pairs of places."""
     return reading(*rows).sum_pairs(term, *rows)

@@ -69,7 +69,8 @@ def _layouts(kind: Kind) -> Iterator[list[Form]]:
         for target in ("as drawn", "rows"):
             yield [Form(kind=kind, shape=shape, axis=axis, target=target) for shape, axis in LABELLED]
     elif kind.rowwise:
-        yield [Form(kind=kind, shape=shape) for shape in (ROWS_2, (2, 3, 4), (4,))]
+        shapes = (ROWS_2, (2, 3, 4), (4,))  # a single row beside a number fits losses of entries, too
+        yield [Form(kind=kind, shape=shape) for shape in shapes[: 2 if kind.has_one_target_for_a_row else 3]]
     else:
         yield from _layouts_of_entries(kind)
     if kind.arguments[-1].space.is_sign and not kind.is_margin:

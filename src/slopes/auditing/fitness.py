@@ -78,6 +78,16 @@ def _vectors(subject: Subject) -> float:
     return 0.75 if all(a < b < c for a, b, c in sides) or all(a > b > c for a, b, c in sides) else 0.0
 
 
+def _forecasts(subject: Subject) -> float:
+    """0.9 if it is extreme where all predictions of a row are its target."""
+    first, target = subject.draw(1)
+    axis = subject.form.axis
+    right = target.unsqueeze(axis).expand_as(first)
+    shares = (0.0, 0.1, 0.3, 1.0, -0.1, -0.3, -1.0)
+    at, *moved = (float(subject.total(right + share * (first - right), target).detach()) for share in shares)
+    return 0.9 if all(at < value for value in moved) or all(at > value for value in moved) else 0.0
+
+
 def _binary(subject: Subject) -> float:
     probabilities = subject.space.is_probability
     logits = [-12.0, -6.0, -2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 6.0, 12.0]
@@ -261,6 +271,7 @@ TESTS: tuple[tuple[Callable[[Kind], bool], Callable[[Subject], float]], ...] = (
     (lambda kind: kind.compares_boxes, _boxes),
     (lambda kind: kind.compares_distributions, _distribution),
     (lambda kind: kind.predicts_vectors, _vectors),
+    (lambda kind: kind.has_one_target_for_a_row, _forecasts),
     (lambda kind: kind.compares_triplets, _triplets),
     (lambda kind: kind.compares_pairs and kind.rowwise, _pairs),
     (lambda kind: kind.compares_pairs, _ranking),

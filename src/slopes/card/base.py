@@ -142,8 +142,8 @@ class Card:
 
         Raises TypeError for an unknown parameter, ValueError for a value outside its domain.
         """
-        bound = self.bound | {name: plain(value) for name, value in parameters.items()}
         self._settings(parameters)
+        bound = self.bound | {name: self._convert(name, value) for name, value in parameters.items()}
         listed = ", ".join(f"{name}={shown(value)}" for name, value in bound.items())
         return self._copy_with(bound=bound, name=f"{self._root.name}({listed})") if parameters else self
 
@@ -157,6 +157,10 @@ class Card:
         """The value of every parameter."""
         return self._settings({})
 
+    def _convert(self, name: str, value: Any) -> Any:
+        domain = self.parameters[name].domain
+        return plain(value) if domain is None else domain.read(value)
+
     def _check(self, name: str, value: Any) -> None:
         domain = self.parameters[name].domain
         if domain is not None:
@@ -168,7 +172,7 @@ class Card:
         for name, value in given.items():
             if name not in self.parameters:
                 raise TypeError(f"{self.name}: no parameter {name!r}; {self._hint_at(name)}")
-            settings[name] = value = plain(value)
+            settings[name] = value = self._convert(name, value)
             self._check(name, value)
         for name, parameter in self.parameters.items():
             if isinstance(parameter.domain, Above):

@@ -162,9 +162,10 @@ class Loss(Card):
         return batch, *self._bodies(settings)
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
-        first, target, *others = self.kind.symbols
-        make = symbol.row if self.rowwise else symbol.scalar
-        return [make(first), make(target), *map(make, others)]
+        def make(name: str, argument: kinds.Argument) -> Any:
+            return (symbol.scalar if not self.rowwise else symbol.row if argument.row else symbol.of_row)(name)
+
+        return list(map(make, self.kind.symbols, self.kind.body_arguments(self.settings)))
 
     # --------------------------------------------------------------------------------------- sums
 

@@ -26,9 +26,9 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
     `name` and `dtype` go to `keras.losses.Loss`. Keras weights the values by `sample_weight` and reduces them. There is
     one for each row; a loss of entries is averaged over the last axis first.
 
-    Targets have the shape of the prediction, labels its shape without the classes; a last axis of length 1 may be added
-    to either, or left out. Labels may be floating-point numbers, because Keras converts them. If the loss is in the
-    catalogue, a model with it can be saved.
+    Targets have the shape of the prediction, labels its shape without the classes, and targets of forecasts its shape
+    without the axis of a row; a last axis of length 1 may be added, or left out. Labels may be floating-point numbers,
+    because Keras converts them. If the loss is in the catalogue, a model with it can be saved.
 
     Raises TypeError if `loss` is no loss of slopes of a prediction and a target with a value for each row or entry, and
     for an unknown option; LookupError for an unknown name; ValueError for a parameter outside its domain, and where the
@@ -70,6 +70,8 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
         is_mask = self.loss.kind.has_regions and shape[axis] == 1
         if self.loss.kind.takes_integers and not is_mask and y_true.shape in (rows, (*rows, 1)):
             y_true = keras.ops.cast(keras.ops.reshape(y_true, rows), "int32")
+        elif self.loss.kind.has_one_target_for_a_row:
+            y_true = keras.ops.reshape(y_true, rows) if y_true.shape == (*rows, 1) else y_true
         elif shape == (*y_true.shape, 1):
             y_true = y_true[..., None]
         elif y_true.shape == (*shape, 1):

@@ -16,6 +16,7 @@ from slopes.kinds.base import (
 from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
+from slopes.kinds.forecasts import Forecasts
 from slopes.kinds.others import FLAG, CumulativeGrades, Grades, Pairs, Ranking, Signed, Triplets
 from slopes.kinds.preferences import NORMALIZER, Judged, Likelihoods, Policy, Preference
 from slopes.kinds.spaces import (
@@ -167,6 +168,15 @@ KINDS: dict[str, Kind] = {
             data="a vector for each sample",
             guess=6,
             title_parts=("cosine", "info_?nce", "nt_?xent", "sim_?clr", "barlow", "vic_?reg"),
+        ),
+        Forecasts(
+            "forecasts",
+            (PREDICTION, TARGET._replace(row=False)),
+            rowwise=True,
+            about="x in prediction (x − 1, x + 1), the target being 0",
+            data="several predictions of one number",
+            guess=7,
+            title_parts=("crps",),
         ),
         Kind(
             "boxes",

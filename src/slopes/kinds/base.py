@@ -295,6 +295,12 @@ class Kind:
         return self.compares_vectors and self.goal is not None and self.arguments[1].row
 
     @property
+    def has_one_target_for_a_row(self) -> bool:
+        """Whether a row of numbers has one number as its target."""
+        goal = self.goal
+        return self.rowwise and goal is not None and goal.is_real and not self.arguments[1].row
+
+    @property
     def body(self) -> tuple[str, ...]:
         return tuple(argument.name for argument in self.arguments)
 

@@ -148,7 +148,7 @@ def _(prediction, target):
     return sign(prediction - target)
 
 
-def _scaled_residual(prediction, target, by):
+def scaled_residual(prediction, target, by):
     """(prediction − target) · by, even where the difference overflows."""
     residual = prediction - target
     return where(absolute(residual) == inf, prediction * by - target * by, residual * by)
@@ -172,7 +172,7 @@ def huber(prediction, target, *, delta: Positive = 1.0):
     """
     residual = prediction - target
     size = absolute(residual)
-    far = where(size == inf, absolute(_scaled_residual(prediction, target, delta)), delta * (size - 0.5 * delta))
+    far = where(size == inf, absolute(scaled_residual(prediction, target, delta)), delta * (size - 0.5 * delta))
     return where(size <= delta, 0.5 * residual * residual, far)
 
 
@@ -246,7 +246,7 @@ def pinball(prediction, target, *, quantile: OpenUnitInterval = 0.5):
 
     The slope at a residual of 0 is 0, as in `mae`, twice this loss at quantile 1/2.
     """
-    return absolute(_scaled_residual(prediction, target, where(prediction > target, 1 - quantile, quantile)))
+    return absolute(scaled_residual(prediction, target, where(prediction > target, 1 - quantile, quantile)))
 
 
 @pinball.derivative
@@ -323,7 +323,7 @@ def pseudo_huber(prediction, target, *, delta: Positive = 1.0):
     residual = prediction - target
     u = residual / delta
     held, root = _bent(u)
-    return _scaled_residual(prediction, target, where(held == u, residual, delta * held) / (1 + root))
+    return scaled_residual(prediction, target, where(held == u, residual, delta * held) / (1 + root))
 
 
 @pseudo_huber.derivative

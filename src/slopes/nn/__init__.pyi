@@ -1,5 +1,6 @@
 """The modules of torch.nn, of which slopes replaces some, and below the last heading those that PyTorch lacks."""
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -258,6 +259,15 @@ class AsymmetricLoss(CardModule):
     def __init__(
         self, *, label_smoothing: float = 0.0, ignore_index: int | None = None, gamma_neg: _TensorParameter = 4.0,
         gamma_pos: _TensorParameter = 1.0, clip: _TensorParameter = 0.05,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
+class MultiQuantileLoss(CardModule):
+    """Quantile losses of a row: the mean size of residuals, times the level where a prediction is low, else 1 −
+    level."""
+
+    def __init__(
+        self, *, dim: int = -1, quantiles: _TensorParameter | Sequence[float] | None = None,
         reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 

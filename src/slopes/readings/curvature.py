@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from itertools import count
 from itertools import product as product_of_lists
 from typing import Any, NoReturn
@@ -719,6 +719,14 @@ def sum_pairs(term: Callable[..., Array], *rows: Array) -> Any:
     entries = [form(row) for row in rows]
     others = [Form(x.bounds, x.curvature, ("other", x.place), is_nonzero=x.is_nonzero) for x in entries]
     return sum(_plain(form(term(*entries, *others))))
+
+
+def levels(given: Array, like: Array) -> tuple[Form, Form]:
+    """Levels by the place in a row are known by their bounds."""
+    if given is not None and not isinstance(given, tuple):
+        return form(given), 1 - form(given)
+    bounds = reduce(Bounds.hull, (form(each).bounds for each in given)) if given else UNIT
+    return Form(bounds, FIXED, ("levels", given)), Form(ONE + -bounds, FIXED, ("1 - levels", given))
 
 
 def inner(x: Array, y: Array) -> Form:

@@ -319,6 +319,7 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
 sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.gate_slope, _this)
 normal_gate_slope, sum_pairs = partial(tails.normal_gate_slope, _this), partial(tails.sum_pairs, _this)
 mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
+levels = partial(tails.levels, _this)
 
 
 def softplus(x: Array, beta: Array) -> Array:
@@ -417,6 +418,10 @@ def enter(x: Array, label: str, like: Array | None = None) -> Array:
     if isinstance(x, Exact) or (isinstance(x, np.ndarray) and is_integer(x)):
         return x
     return Exact(x)
+
+
+def row(numbers: tuple[float, ...], like: Array) -> Array:
+    return Exact(np.array(numbers))
 
 
 def arange(n: int, like: Array) -> Array:

@@ -181,6 +181,7 @@ sum_others, softmax_logit = partial(tails.sum_others, _this), partial(tails.soft
 softmax_pulled_closely = partial(tails.softmax_pulled, _this)
 above_simplex_threshold, top = partial(tails.above_simplex_threshold, _this), partial(tails.top, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
+levels = partial(tails.levels, _this)
 cumsum = partial(jnp.cumsum, axis=-1)
 
 
@@ -317,6 +318,10 @@ def enter(x: Array, label: str, like: Array | None = None) -> Array:
 
 def moveaxis(x: Array, source: int, destination: int) -> Array:
     return jnp.moveaxis(rounded(x), source, destination)
+
+
+def row(numbers: tuple[float, ...], like: Array) -> Array:
+    return jnp.asarray(np.array(numbers, like.dtype))
 
 
 def arange(n: int, like: Array) -> Array:

@@ -50,6 +50,7 @@ overlap_slopes = partial(tails.overlap_slopes, _this)
 
 top, above_simplex_threshold = partial(tails.top, _this), partial(tails.above_simplex_threshold, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
+levels = partial(tails.levels, _this)
 cumsum = partial(np.cumsum, axis=-1)
 zero_dimensional = stop_gradient = with_slope_of = double = double_for = just_above = textbook.unchanged
 wants_gradient, rounding_of_difference = textbook.wants_no_gradient, tails.rounding_of_difference
@@ -180,6 +181,10 @@ def _first_leaf(x: Any) -> Any:
             break
         x = x[0]
     return x
+
+
+def row(numbers: tuple[float, ...], like: Array) -> Array:
+    return np.array(numbers, like.dtype)
 
 
 def arange(n: int, like: Array) -> Array:

@@ -92,6 +92,14 @@ def sum(x: Array) -> Array:
     return _Total(x.subs(i, j), (j, 1, C))
 
 
+def levels(given: Array, like: Array) -> tuple[Array, Array]:
+    """Those of a row have its index."""
+    if given is None:
+        return (2 * i - 1) / (2 * C), (2 * C - 2 * i + 1) / (2 * C)
+    level = row("q") if isinstance(given, tuple) else given
+    return level, 1 - level
+
+
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
     others = [row.subs(i, j) for row in rows]
     return sp.Sum(term(*rows, *others), (j, 1, C), (i, 1, C))
@@ -169,6 +177,19 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
 
 def scalar(name: str) -> Any:
     return sp.Symbol(name)
+
+
+class _OfRow(sp.Symbol):  # type: ignore[misc]
+    """One number for a row, which is no sequence for SymPy."""
+
+    _iterable = False
+
+    def __getitem__(self, index: Any) -> Any:
+        return self
+
+
+def of_row(name: str) -> Any:
+    return _OfRow(name)
 
 
 def row(name: str) -> Any:

@@ -547,6 +547,19 @@ def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
     return r.sum(r.sum(r.where(same, 0.0, values))[..., 0])[..., 0]
 
 
+def levels(r: ModuleType, given: Array, like: Array) -> tuple[Array, Array]:
+    """None is the difference of rounded numbers."""
+    if given is None:
+        count = like.shape[-1]
+        middle = r.widen(r.arange(count, like), like=like) + 0.5
+        return middle / count, (count - middle) / count
+    if isinstance(given, tuple):
+        return r.row(given, like), r.row(tuple(1 - level for level in given), like)
+    if isinstance(given, (int, float)):
+        return given, 1 - given
+    return r.widen(given, like=like), r.widen(1 - given, like=like)
+
+
 def sum_others(r: ModuleType, values: Array, x: Array) -> Array:
     top, _ = r.shift_by_top(x)
     return r.where(top, r.sum(r.where(top, 0.0, values)), r.sum(values) - values)

@@ -72,7 +72,7 @@ def number_or_choice(
     convert: Callable[[Any, Any], Any], error: type[Exception], name: str, value: Any, like: Array = None
 ) -> Any:
     """A parameter, converted if it is a number."""
-    if isinstance(value, (bool, str)) or value is None:
+    if isinstance(value, (bool, str, tuple)) or value is None:
         return value
     if not isinstance(value, (int, float)):
         raise error(f"{name} must be one number here, not {type(value).__name__}")

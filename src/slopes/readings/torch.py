@@ -214,6 +214,7 @@ def double_for(x: Array, *parameters: Array) -> Array:
 
 top = partial(tails.top, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
+levels = partial(tails.levels, _this)
 cumsum = partial(torch.cumsum, dim=-1)
 
 
@@ -383,6 +384,10 @@ def moveaxis(x: Array, source: int, destination: int) -> Array:
     """torch.jit.trace's ONNX exporter misreads negative axes."""
     source, destination = source % x.ndim, destination % x.ndim
     return x if source == destination else torch.movedim(x, source, destination)
+
+
+def row(numbers: tuple[float, ...], like: Array) -> Array:
+    return torch.tensor(numbers, dtype=like.dtype, device=like.device)
 
 
 def arange(n: int, like: Array) -> Array:

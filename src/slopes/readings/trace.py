@@ -520,6 +520,16 @@ def shift_by_top(x: Array) -> tuple[Array, Array]:
     return is_top, recorder.record("shift", x.place, place.place, largest.place, dtype=x.dtype)
 
 
+def levels(given: Array, like: Array) -> tuple[Array, Array]:
+    if given is None:
+        like.needs_rows()
+        middle, count = like._recorder.value(_index(like._recorder), like.dtype) + 0.5, like.shape[-1]
+        return middle / count, (count - middle) / count
+    if isinstance(given, tuple):
+        raise TraceError("it has a row of levels, which programs do not have")
+    return given, 1 - given
+
+
 def expected(values: Array, target: Array) -> Array:
     if target.dtype == "int64":
         return values._recorder.record("pick", values.place, target.place, dtype=values.dtype, per="row", is_flat=True)

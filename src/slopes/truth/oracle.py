@@ -177,7 +177,11 @@ class Exactly:
         """Mask of entries or rows to compute again, or None for all together."""
         settings = (*options.values(), *self.card.settings.values())
         unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
-        if open_.ndim == 0 or not unreduced or not all(isinstance(s, (bool, int, float, str)) for s in settings):
+        if (
+            open_.ndim == 0
+            or not unreduced
+            or not all(s is None or isinstance(s, (bool, int, float, str)) for s in settings)
+        ):
             return None
         if not self.card.rowwise:
             return open_
