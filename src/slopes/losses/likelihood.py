@@ -184,8 +184,9 @@ def _(prediction, target, variance):
 
 def _root_of_twice(variance):
     """√(2 · variance), rounded once."""
-    large = variance > 1
-    return where(large, 2 * sqrt(where(large, variance / 2, 1.0)), sqrt(2 * where(large, 1.0, variance)))
+    twice = 2 * variance
+    large = twice == inf
+    return where(large, 2 * sqrt(where(large, variance / 2, 1.0)), sqrt(where(large, 1.0, twice)))
 
 
 def _crps(z):
