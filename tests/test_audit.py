@@ -312,6 +312,7 @@ WRONG_CLAIMS = {
     "symmetry": ["even", "odd", "mirror"],
     "convex": [True],
     "kinks": [(0.0,)],
+    "ignores_target": [True],
     "ulps": [2.0],
 }
 
@@ -319,6 +320,18 @@ WRONG_CLAIMS = {
 def test_every_claim_has_a_check():
     assert set(CLAIM_CHECKS) == set(Claims.__dataclass_fields__)
     assert set(WRONG_CLAIMS) | {"minimum"} == set(CLAIM_CHECKS)
+
+
+@pytest.mark.parametrize(("known", "wrong"), [(slopes.cross_entropy, True), (slopes.mse, True), (slopes.z_loss, False)])
+def test_a_wrong_claim_about_the_target_is_found(known, wrong):
+    made = slopes.loss(known.kind.name, minimum=None, ignores_target=wrong)(known.body)
+    with kept_evidence() as evidence:
+        found = [finding for finding in slopes.audit(made, quick=True).findings if finding.check == "claims"]
+    (finding,) = found
+    assert f"ignores_target={wrong!r}, but" in finding.message
+    evidence.confirm(finding)
+    right = slopes.loss(known.kind.name, minimum=None, ignores_target=not wrong)(known.body)
+    assert not [finding for finding in slopes.audit(right, quick=True).findings if finding.check == "claims"]
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,29 @@ def test_probability_rows_and_parameters_of_the_loss():
     torch.testing.assert_close(bound, exact, rtol=1e-9, atol=0)
 
 
+@pytest.mark.parametrize("options", [{}, {"class_weight": torch.linspace(0, 1, CLASSES).double()}], ids=len)
+@pytest.mark.parametrize("rows", [False, True])
+def test_z_loss_is_the_card_of_that_name(options, rows):
+    tensors, target = draw()
+    target = torch.nn.functional.one_hot(target, CLASSES).double() if rows else target
+    value = slopes.linear_loss(
+        *tensors[:2], target, loss=slopes.cross_entropy, bias=tensors[2], chunk=30, z_loss=0.1, **options
+    )
+    exact = unfused(tensors, target, slopes.cross_entropy + 0.1 * slopes.z_loss, **options)
+    assert_same([value], [exact])
+    assert_same(gradients(value, tensors), gradients(exact, tensors))
+
+
+def test_z_loss_of_targets_that_do_not_sum_to_1():
+    tensors, labels = draw()
+    target = torch.nn.functional.one_hot(labels, CLASSES).double() + torch.eye(CLASSES).double()[0]
+    target = target.clamp(max=1.0)
+    value = slopes.linear_loss(*tensors[:2], target, loss=slopes.multilabel_soft_margin, bias=tensors[2], z_loss=0.1)
+    exact = unfused(tensors, target, slopes.multilabel_soft_margin, z_loss=0.1)
+    assert_same([value], [exact])
+    assert_same(gradients(value, tensors), gradients(exact, tensors))
+
+
 def test_batches_of_any_shape():
     (features, weight, _), labels = draw()
     shaped = features.detach().reshape(2, 5, 7, D).transpose(0, 1).requires_grad_()

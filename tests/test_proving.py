@@ -308,7 +308,7 @@ OF_ROWS = [card for card in dict.fromkeys(CARDS.values()) if card.rowwise and no
 @pytest.mark.parametrize("each", OF_ROWS, ids=lambda card: card.name)
 def test_the_claims_of_each_card_of_rows_are_proved(each):
     proof = prove_once(each)
-    assert {verdict.claim for verdict in proof.verdicts} >= set(each.claims.stated()) - {"ulps"}
+    assert {verdict.claim for verdict in proof.verdicts} >= set(each.claims.stated()) - {"ulps", "ignores_target"}
     assert {verdict.status for verdict in proof.verdicts} == {"proved"}
 
 

@@ -66,6 +66,40 @@ def check(loss, pairs, arguments, convert, **options):
 # ------------------------------------------------------------------------------------------ of one kind
 
 
+Z_LOSS = slopes.cross_entropy + 0.1 * slopes.z_loss
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("classes", [None, np.array([1.0, 2.0, 0.5])], ids=["alike", "weighed"])
+def test_z_loss_counts_rows_as_cross_entropy_does(convert, classes, smoothing):
+    """By hand: both terms have the weight of a row and of its classes, which the mean divides by."""
+    labels = np.where(np.random.default_rng(1).random(LABELS.shape) < 0.2, -100, LABELS)
+    options = {
+        "mask": MASK,
+        "weight": WEIGHT,
+        "class_weight": classes,
+        "label_smoothing": smoothing,
+        "ignore_index": -100,
+    }
+    targets = (1 - smoothing) * np.eye(3)[np.maximum(labels, 0)] + smoothing / 3
+    targets = targets * (1.0 if classes is None else classes) * (WEIGHT * MASK * (labels >= 0))[..., None]
+    totals = np.log(np.exp(LOGITS).sum(-1, keepdims=True))
+    wanted = (targets * (totals - LOGITS + 0.1 * totals**2)).sum() / targets.sum()
+    given = {name: convert(x) if isinstance(x, np.ndarray) else x for name, x in options.items()}
+    value, slope = Z_LOSS.value_and_slope(convert(LOGITS), convert(labels), **given)
+    rtol = 1e-13 if "64" in str(value.dtype) else 2e-6
+    np.testing.assert_allclose(value, wanted, rtol=rtol)
+    drawn = targets.sum(-1, keepdims=True) * np.exp(LOGITS - totals) * (1 + 0.2 * totals)
+    np.testing.assert_allclose(slope, (drawn - targets) / targets.sum(), rtol=rtol, atol=rtol)
+    check(Z_LOSS, {slopes.cross_entropy: 1, slopes.z_loss: 0.1}, (LOGITS, labels), convert, **options)
+
+
+def test_z_loss_is_the_same_for_every_label():
+    for size in (1.0, 500.0):
+        values = slopes.z_loss(np.tile(size * LOGITS[0, :1], (3, 1)), np.arange(3), reduction="none")
+        np.testing.assert_allclose(values, np.logaddexp.reduce(size * LOGITS[0, 0]) ** 2, rtol=1e-14)
+
+
 @pytest.mark.parametrize("options", [
     {}, {"reduction": "sum"}, {"reduction": "none"}, {"weight": abs(X)}, {"mask": X > 0, "weight": abs(Y)},
     {"mask": X > 9}, {"divisor": 3.0},

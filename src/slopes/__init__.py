@@ -31,7 +31,7 @@ _HOMES = {
     "slopes.activations.simplex": "softmax log_softmax sparsemax gumbel_softmax solu",
     "slopes.activations.smooth": "gelu_tanh gelu silu swish quick_gelu mish telu logish softcap xielu exponential",
     "slopes.losses.boxes": "giou diou ciou",
-    "slopes.losses.classification": "categorical_cross_entropy cross_entropy nll poly1 generalized_cross_entropy symmetric_cross_entropy logit_adjusted margin_softmax binary_cross_entropy",
+    "slopes.losses.classification": "categorical_cross_entropy cross_entropy nll z_loss poly1 generalized_cross_entropy symmetric_cross_entropy logit_adjusted margin_softmax binary_cross_entropy",
     "slopes.losses.divergence": "relative_entropy kl_div js_divergence distillation",
     "slopes.losses.embedding": "cosine cosine_embedding contrastive_pair triplet_margin info_nce supcon siglip",
     "slopes.losses.focal": "sigmoid_focal softmax_focal asymmetric",

@@ -312,6 +312,7 @@ class _Claims(TypedDict, total=False):
     convex: bool | None
     kinks: tuple[float, ...] | None
     minimum: float | None
+    ignores_target: bool | None
     ulps: float | None
 
 class _Glu(_Rowwise, _GateCard):
@@ -2211,6 +2212,8 @@ cross_entropy: _CrossEntropy
 """Softmax cross-entropy: the surprise, −log p, at the right class, of rows of logits."""
 nll: _Classification
 """Negative log-likelihood: minus the entry of the right class, of rows of log-probabilities."""
+z_loss: _Classification
+"""Z-loss: the square of the logarithm of the sum of exponentials, of rows of logits, whatever their target."""
 poly1: _Poly1
 """Cross-entropy plus epsilon times 1 − p of the right class, of rows of logits."""
 generalized_cross_entropy: _GeneralizedCrossEntropy

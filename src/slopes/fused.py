@@ -14,6 +14,7 @@ from slopes import fast, kinds, ops
 from slopes.activations.smooth import softcap as cap_softly
 from slopes.card import Loss
 from slopes.domains import Interval, Positive, plain, shown
+from slopes.losses.classification import z_loss as square
 
 BYTES = 2**25  #: of a chunk's logits by default
 MULTIPLE = 64  #: divides the rows of a chunk: products of fewer rows take longer
@@ -36,9 +37,9 @@ def linear_loss(
     gradients by features, weight and bias, and about 32 MB or `chunk` rows of logits. Masked and ignored rows are
     skipped.
 
-    `softcap` bounds the logits as ``slopes.softcap`` does. `z_loss` times the square of log(sum(exp(logits))) is added
-    to the loss of each row. `mask` and `row_weight` (a loss's `weight`) have the shape of the unreduced loss. Other
-    keywords are the loss's own. Raises TypeError or ValueError for arguments that do not fit.
+    `softcap` bounds the logits as ``slopes.softcap`` does. `z_loss` times ``slopes.z_loss`` is added to each row's loss.
+    `mask` and `row_weight` (a loss's `weight`) have the shape of the unreduced loss. Other keywords are the loss's own.
+    Raises TypeError or ValueError for arguments that do not fit.
     """
     owner = "linear_loss"
     card = _compose(owner, loss, softcap, z_loss)
@@ -88,20 +89,20 @@ def _composed(loss: Loss, softcap: float | None, z_loss: float) -> Loss:
     def capped(x: Any) -> Any:
         return x if softcap is None else cap_softly.body(x, cap=softcap)
 
-    def log_total(x: Any) -> Any:
-        top = ops.top(x) == 1
-        return ops.sum(ops.where(top, x - ops.log_softmax(x), 0.0))
+    def counted(logits: Any, target: Any) -> Any:
+        """The target, or rows that sum to 1 where it counts no rows."""
+        return target if loss.kind.takes_labels else ops.top(logits)
 
     def body(prediction: Any, target: Any, **settings: Any) -> Any:
         logits = capped(prediction)
         value = loss.body(logits, target, **settings)
-        return value + z_loss * log_total(logits)[..., 0] ** 2 if z_loss else value
+        return value + z_loss * square.body(logits, counted(logits, target)) if z_loss else value
 
     def slope(prediction: Any, target: Any, **settings: Any) -> Any:
         logits = capped(prediction)
         rows = loss.slope_body(logits, target, **settings)
         if z_loss:
-            rows = rows + 2 * z_loss * log_total(logits) * ops.softmax(logits)
+            rows = rows + z_loss * square.slope_body(logits, counted(logits, target))
         return rows if softcap is None else rows * cap_softly.slope_body(prediction, cap=softcap)
 
     body.__signature__ = inspect.signature(loss.body, eval_str=True)  # type: ignore[attr-defined]

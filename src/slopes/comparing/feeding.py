@@ -88,6 +88,8 @@ def _feed(loss: Loss, task: Task) -> Feed:
     space = loss.kind.space_of(loss.settings)
     if loss.kind.is_of_single_predictions and not loss.kind.has_regions and not _is_output(loss.kind, space):
         raise _unfit(loss, task.kind, f"takes {space}, which no output of the networks is")
+    if loss.claims.ignores_target:
+        raise _unfit(loss, task.kind, "is the same for every target: add it to another loss")
     if task.kind.has_classes:
         return _classes(loss, task)
     return _numbers(loss, task) if task.kind.has_numbers else _yes_or_no(loss, task)

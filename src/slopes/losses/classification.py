@@ -10,6 +10,7 @@ from slopes.card import loss
 from slopes.domains import AboveOne, Flag, Interval, OneOf, Positive
 from slopes.facts import Paper
 from slopes.ops import (
+    absolute,
     e,
     exp,
     expm1,
@@ -138,6 +139,37 @@ def nll(prediction, target):
 @nll.derivative
 def _(prediction, target):
     return -ops.one_hot(target, like=prediction)
+
+
+def _log_total(prediction):
+    """Logarithm of the sum of exponentials, from the largest entry."""
+    return ops.sum(where(ops.top(prediction) == 1, prediction - log_softmax(prediction), 0.0))
+
+
+@loss(
+    "classification", minimum=None, ignores_target=True,
+    papers=(
+        Paper(
+            "Zoph et al.", 2022, "ST-MoE: Designing Stable and Transferable Sparse Expert Models", "arXiv:2202.08906"
+        ),
+        Paper("Chowdhery et al.", 2022, "PaLM: Scaling Language Modeling with Pathways", "arXiv:2204.02311"),
+    ),
+    definition=lambda z, y: ops.expected(log(ops.sum(exp(z))) ** 2 + 0 * z, y),
+)  # fmt: skip
+def z_loss(prediction, target):
+    """Z-loss: the square of the logarithm of the sum of exponentials, of rows of logits, whatever their target.
+
+    It keeps logits near those whose exponentials sum to 1, as ``slopes.cross_entropy + 1e-4 * slopes.z_loss`` in PaLM.
+    The target tells alone which rows count, and by class weights how much, as for `cross_entropy`.
+    """
+    return ops.scaled(_log_total(prediction) ** 2, ops.sum(ops.one_hot(target, like=prediction)))[..., 0]
+
+
+@z_loss.derivative
+def _(prediction, target):
+    total = _log_total(prediction)
+    share = ops.stop_gradient_if_tiny(softmax(prediction), 1 + 8 * absolute(total))  # second slopes overflow
+    return 2 * (share * total) * ops.sum(ops.one_hot(target, like=prediction))
 
 
 @loss(

@@ -144,6 +144,14 @@ class CategoricalCrossEntropyLoss(CardModule):
         base: _TensorParameter = 2.718281828459045, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class ZLoss(CardModule):
+    """Z-loss: the square of the logarithm of the sum of exponentials, of rows of logits, whatever their target."""
+
+    def __init__(
+        self, *, weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = -100,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
 class Poly1Loss(CardModule):
     """Cross-entropy plus epsilon times 1 − p of the right class, of rows of logits."""
 

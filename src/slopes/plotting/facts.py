@@ -82,6 +82,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "symmetry": str,
     "convex": lambda holds: "convex" if holds else "not convex",
     "minimum": lambda value: f"least value {number(value)}, at a perfect prediction",
+    "ignores_target": lambda holds: "the same for every target" if holds else "another value for other targets",
     "ulps": lambda value: f"right to {number(value)} units in the last place",
 }
 

@@ -96,9 +96,9 @@ def _provable(card: Any) -> tuple[str, ...]:
 
 
 def _own_claims(card: Card, claims: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The card's own claims but its accuracy; none where others are given or parameters are bound."""
+    """The card's own claims but of accuracy and targets; none where others are given or parameters are bound."""
     own = {} if card.bound or claims is not None else card.claims.stated()
-    return {name: value for name, value in own.items() if name != "ulps"}
+    return {name: value for name, value in own.items() if name not in ("ulps", "ignores_target")}
 
 
 def _stated(card: Card, known: tuple[str, ...], claims: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class _Refutation(NamedTuple):
     result: str  #: "value", "slope" or, without points, "ulps"
     at: Any  #: the points: x, the prediction, or a row's first entry
     refutes: Callable[[Any], Any]  #: whether these results refute it
+    arguments: tuple[Any, ...] = ()  #: if they are no points of the curve
 
 
 def claims(subject: Subject) -> Iterator[Finding]:
@@ -34,7 +35,7 @@ def claims(subject: Subject) -> Iterator[Finding]:
     for name, claimed in stated.items():
         refuted = CLAIM_CHECKS[name](subject, claimed)
         if refuted:
-            yield subject.script(*_code(subject, refuted.result, np.array(refuted.at))).finding(
+            yield subject.script(*_code(subject, refuted)).finding(
                 f"who trains with it relies on a wrong claim: {name}={claimed!r}, but {refuted.how}",
                 "correct the claim, or the function",
                 expected=f"{name}={claimed!r}",
@@ -67,12 +68,12 @@ def _results(subject: Subject, result: str, x: Any) -> Any:
     return results if entry is None else results[..., entry]
 
 
-def _code(subject: Subject, result: str, x: Any) -> tuple[str, ...]:
-    if result == "ulps":
+def _code(subject: Subject, refuted: _Refutation) -> tuple[str, ...]:
+    if refuted.result == "ulps":
         return ("f.claims.ulps",)
-    entry = _entry(subject, result)
-    call = subject.call_of(result) + ("" if entry is None else f"[..., {entry}]")
-    return spell(_arguments(subject, x)), call
+    entry = _entry(subject, refuted.result)
+    call = subject.call_of(refuted.result) + ("" if entry is None else f"[..., {entry}]")
+    return spell(refuted.arguments or _arguments(subject, np.array(refuted.at))), call
 
 
 def _line(subject: Subject) -> Any:
@@ -191,6 +192,23 @@ def _kinks(subject: Subject, claimed: tuple[float, ...]) -> _Refutation | None:
     return _Refutation(how, "slope", x[at : at + 2], lambda slopes: abs(np.diff(slopes)) > 0.05)
 
 
+def _ignores_target(subject: Subject, claimed: bool) -> _Refutation | None:
+    card: Any = subject.card
+    if not isinstance(card, Loss) or card.kind.goal is None:
+        return _Refutation("it takes no target", "value", [0.0], lambda values: True)
+    drawn, others = (card.kind.examples(card.settings).sample(np.random.default_rng(seed), (8, 5)) for seed in (0, 1))
+    arguments = (np.concatenate([drawn[0]] * 2), np.concatenate([drawn[1], others[1]]))
+
+    def differ(values: Any) -> bool:
+        some, same = np.split(values, 2)
+        return bool((abs(some - same) > 1e-9 * abs(same)).any())
+
+    if differ(subject.call("value", arguments)) != claimed:
+        return None
+    how = "its values differ where targets alone do" if claimed else "other targets give the same values"
+    return _Refutation(how, "value", [], lambda values: differ(values) == claimed, arguments)
+
+
 def _ulps(subject: Subject, claimed: float) -> _Refutation | None:
     if claimed > ULPS:
         return None
@@ -210,6 +228,7 @@ CLAIM_CHECKS: dict[str, Callable[[Subject, Any], _Refutation | None]] = {
     "convex": _convex,
     "kinks": _kinks,
     "minimum": lambda subject, claimed: None,  # the check `minimum` looks at it
+    "ignores_target": _ignores_target,
     "ulps": _ulps,
 }
 
