@@ -327,5 +327,5 @@ def test_an_ignored_yes_or_no_does_not_count(dtype):
         loss(logits[:1], target[1:2], ignore_index=-1)
     with pytest.raises(TypeError, match=r"ignore_index must be an integer, got 0\.5"):
         loss(logits, target, ignore_index=0.5)
-    with pytest.raises(ValueError, match=r"prediction \(5,\) and mask \(1,\) must have one shape"):
+    with pytest.raises(ValueError, match=r"mask \(1,\) must have the shape of the unreduced loss, \(5,\)"):
         loss(logits, target, ignore_index=-100, mask=mask[:1])

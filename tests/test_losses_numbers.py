@@ -9,6 +9,7 @@ import scipy.special
 torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 
+import slopes  # noqa: E402
 from slopes.losses.likelihood import (  # noqa: E402
     crps_gaussian,
     gamma_deviance,
@@ -352,7 +353,10 @@ def test_a_variance_below_eps_has_no_gradient():
         (lambda: poisson_nll([0.0], [1.0], log_input=False), r"poisson_nll: prediction must be > 0, got 0\.0"),
         (lambda: gamma_deviance([0.0], [0.0]), r"gamma_deviance: target must be > 0, got 0\.0"),
         (lambda: tweedie_deviance([0.0], [0.0], power=2.0), "tweedie_deviance: power must be > 1 and < 2, got 2.0"),
-        (lambda: hinge([0.0], [0.0]), r"hinge: target must be -1 or 1, got 0\.0"),
+        (lambda: hinge([0.0], [0.0]), r"hinge: target must be -1 or 1, got 0\.0; with zero_one=True it may be 0 or 1$"),
+        (lambda: margin_ranking([0.0], [1.0], [0]), r"must be -1 or 1, got 0\.0; with zero_one=True it may be 0 or 1$"),
+        (lambda: slopes.kto([0.0], [1.0], [0]), r"kto: target must be -1 or 1, got 0\.0; with zero_one=True it may"),
+        (lambda: slopes.cosine_embedding([[0.0]], [[1.0]], [0]), r"got 0\.0; with zero_one=True it may be 0 or 1$"),
     ],
 )
 def test_what_is_refused(call, message):

@@ -154,26 +154,72 @@ def test_chances_of_distant_and_near_thresholds_keep_their_digits():
 
 
 def test_grades_that_are_refused():
-    for card in (slopes.coral, slopes.corn):
+    rows = -np.sort(-LOGITS)
+    for card in (slopes.coral, slopes.corn, slopes.ordinal_logistic):
         wrong = np.array([0, 3, 4, 2, 2, -1])
         for grade, counts in ((4, wrong != -1), (-1, wrong != 4)):
             with pytest.raises(ValueError, match=rf"{card.name}: grade must lie in \[0, 3\], got {grade}"):
-                card(LOGITS, wrong, mask=counts)
+                card(rows, wrong, mask=counts)
         right = (wrong >= 0) & (wrong < 4)
-        assert card(LOGITS, wrong, mask=right) == card(LOGITS[right], wrong[right])
-        assert card(LOGITS, wrong, weight=right * 2.0) == card(LOGITS[right], wrong[right])
-        assert card(torch.from_numpy(LOGITS[:0]), torch.from_numpy(GRADES[:0])) == 0
+        assert card(rows, wrong, mask=right) == card(rows[right], wrong[right])
+        assert card(rows, wrong, weight=right * 2.0) == card(rows[right], wrong[right])
+        assert card(torch.from_numpy(rows[:0]), torch.from_numpy(GRADES[:0])) == 0
         for target in (GRADES.astype(float), GRADES[:5], GRADES[:, None]):
             with pytest.raises(ValueError, match=r"goes with integer grades|must have one shape"):
-                card(LOGITS, target)
+                card(rows, target)
         with pytest.raises(ValueError, match=r"target must be -1(, 0)? or 1, got 2"):
-            card(LOGITS, np.full((6, 3), 2))
+            card(rows, np.full((6, 3), 2))
+
+
+@pytest.mark.parametrize("own", [slopes.coral, slopes.corn, slopes.ordinal_logistic])
+@pytest.mark.parametrize("make", [np.asarray, torch.from_numpy])
+def test_ignored_grades_do_not_count(own, make):
+    rows, grades = make(-np.sort(-LOGITS)), GRADES.copy()
+    grades[[1, 4]] = -100
+    right, counts = make(grades != -100), make(np.array([True, True, False, True, True, True]))
+    weight = make(np.arange(6.0) + 1)
+    with pytest.raises(ValueError, match=r"grade must lie in \[0, 3\], got -100"):
+        own(rows, make(grades))
+    for given, alike in (({}, {}), ({"mask": counts}, {}), ({"weight": weight}, {"weight": weight})):
+        alike |= {"mask": right & counts if "mask" in given else right}
+        for reduction in ("mean", "sum"):
+            value, slope = own.value_and_slope(rows, make(grades), ignore_index=-100, reduction=reduction, **given)
+            wanted, gradient = own.value_and_slope(rows, make(GRADES), reduction=reduction, **alike)
+            assert value == wanted
+            assert (slope == gradient).all()
+            assert not slope[1].any()
+    none = own(rows, make(grades), ignore_index=-100, reduction="none")
+    assert not none[~right].any()
+    assert own(rows, make(np.full(6, 7)), ignore_index=7) == 0
+    steps = own.kind._steps(slopes.ops.reading(rows), make(GRADES), rows)
+    with pytest.raises(ValueError, match="ignore_index goes with integer grades; mask rows of steps instead"):
+        own(rows, steps, ignore_index=-100)
+    with pytest.raises(ValueError, match=r"mask \(5,\) must have the shape of the unreduced loss, \(6,\)"):
+        own(rows, make(grades), ignore_index=-100, mask=counts[:5])
+    with pytest.raises(TypeError, match=r"ignore_index must be an integer, got 1\.5"):
+        own(rows, make(grades), ignore_index=1.5)
+
+
+def test_modules_and_heads_ignore_grades():
+    x, grades = torch.from_numpy(LOGITS).float(), torch.from_numpy(GRADES).clone()
+    grades[2] = -100
+    right = grades != -100
+    wanted = slopes.coral(x[right], grades[right])
+    torch.testing.assert_close(slopes.nn.CoralLoss(ignore_index=-100)(x, grades), wanted)
+    batch = x.reshape(2, 3, 3)  # logits stay on the last axis
+    torch.testing.assert_close(slopes.nn.CoralLoss(ignore_index=-100)(batch, grades.reshape(2, 3)), wanted)
+    head = slopes.nn.LinearLoss(3, 3, loss=slopes.coral)
+    with torch.no_grad():
+        head.weight.copy_(torch.eye(3))
+    torch.testing.assert_close(head(x, grades), wanted)
 
 
 def test_levels_of_0_and_1_are_refused():
     """As the authors' code takes them, a 0 would count as not tried."""
     levels = (np.arange(3) < GRADES[:, None]).astype(float)
-    with pytest.raises(ValueError, match=r"coral: target must be -1 or 1, got 0\.0"):
+    with pytest.raises(
+        ValueError, match=r"coral: target must be -1 or 1, got 0\.0; of levels of 0 and 1 give the grades"
+    ):
         slopes.coral(LOGITS, levels)
     for rows in (levels, levels[:1], np.array([[1.0, 0.0, -1.0]])):
         for make in (np.asarray, torch.from_numpy):

@@ -249,6 +249,20 @@ def test_contrasts_of_a_batch_are_those_of_other_libraries():
     np.testing.assert_allclose(embedding.supcon(VECTORS, CLASSES, reduction="none"), each, rtol=1e-5)
 
 
+def test_nt_xent_is_that_of_simclr():
+    """The authors' code: cross-entropies of each view among all others, with its own similarity masked; by hand."""
+    assert slopes.nt_xent is slopes.info_nce
+    rng, n, temperature = np.random.default_rng(0), 5, 0.5
+    views = rng.standard_normal((2 * n, 4))
+    unit = views / np.linalg.norm(views, axis=1, keepdims=True)
+    logits = unit @ unit.T / temperature
+    np.fill_diagonal(logits, -1e9)
+    partners = np.roll(np.arange(2 * n), n)
+    wanted = np.mean(np.logaddexp.reduce(logits, axis=1) - logits[np.arange(2 * n), partners])
+    value = slopes.nt_xent(views, np.tile(np.arange(n), 2), temperature=temperature)
+    assert value == pytest.approx(wanted, rel=1e-13)
+
+
 @pytest.mark.parametrize("function", [embedding.info_nce, embedding.supcon])
 def test_vectors_that_do_not_count_are_not_there(function):
     mask = np.array([True, True, False, True, True, True])

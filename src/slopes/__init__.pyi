@@ -1594,6 +1594,34 @@ class _MultilabelMargin(_MultilabelMarginCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, margin: _Parameter = 1.0) -> Self: ...
 
+class _GradesCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, ignore_index: int | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
+        ignore_index: int | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
+        ignore_index: int | None = None,
+    ) -> _Tensors_co: ...
+class _Grades(_GradesCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _GradesCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _GradesCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self) -> Self: ...
+
 class _DiceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2244,6 +2272,8 @@ triplet_margin: _TripletMargin
 """Triplet loss: the positive's distance from the anchor, less the negative's, plus a margin; at least 0."""
 info_nce: _InfoNce
 """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent."""
+nt_xent: _InfoNce
+"""Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent."""
 supcon: _Supcon
 """Cross-entropy of picking a positive among all others, positives too, by its cosine over a temperature."""
 siglip: _Classification
@@ -2284,11 +2314,11 @@ multilabel_margin: _MultilabelMargin
 """Multi-label hinge: the sum of each present class's shortfall to each absent one plus margin, divided by C."""
 multilabel_soft_margin: _Boxes
 """Multi-label soft margin: the binary cross-entropy of each class, of logits, averaged over classes."""
-coral: _Boxes
+coral: _Grades
 """CORAL: the binary cross-entropies of the steps from each grade to the next, summed; of rows of logits."""
-corn: _Boxes
+corn: _Grades
 """CORN: the surprise at a grade that is reached step by step, until one fails; of rows of logits of the steps."""
-ordinal_logistic: _Boxes
+ordinal_logistic: _Grades
 """Proportional odds: the surprise at a grade, of rows of logits that the grade is above 0, above 1 and so on."""
 dice: _Dice
 """Dice loss: the share of a region and its prediction together where they disagree."""

@@ -37,7 +37,7 @@ def linear_loss(
     gradients by features, weight and bias, and about 32 MB or `chunk` rows of logits. Masked and ignored rows are
     skipped.
 
-    `softcap` bounds the logits as ``slopes.softcap`` does. `z_loss` times ``slopes.z_loss`` is added to each row's loss.
+    `softcap` bounds the logits as ``slopes.softcap`` does. `z_loss` times ``slopes.z_loss`` is added to a row's loss.
     `mask` and `row_weight` (a loss's `weight`) have the shape of the unreduced loss. Other keywords are the loss's own.
     Raises TypeError or ValueError for arguments that do not fit.
     """

@@ -1,5 +1,7 @@
 """Kinds of losses: arguments, shapes, masks, weights, reduction, examples and plots."""
 
+from dataclasses import replace
+
 from slopes.domains import Domain, OneOf
 from slopes.kinds.base import (
     REDUCTIONS,
@@ -20,6 +22,7 @@ from slopes.kinds.forecasts import Forecasts
 from slopes.kinds.others import FLAG, CumulativeGrades, Grades, Pairs, Ranking, Signed, Triplets
 from slopes.kinds.preferences import NORMALIZER, Judged, Likelihoods, Policy, Preference
 from slopes.kinds.spaces import (
+    ADVICE,
     BOXES,
     CHANCES,
     DISTRIBUTIONS,
@@ -43,7 +46,8 @@ __all__ = [
 ]  # fmt: skip
 
 PREDICTION, TARGET, LOGIT = Argument("prediction", REAL), Argument("target", REAL), Argument("prediction", LOGITS)
-SIGN, CHANCE, ROW = Argument("target", SIGNS), Argument("target", CHANCES), Argument("target", DISTRIBUTIONS)
+SIGN = Argument("target", replace(SIGNS, advice="; with zero_one=True it may be 0 or 1"))
+CHANCE, ROW = Argument("target", CHANCES), Argument("target", DISTRIBUTIONS)
 FIRST, SECOND = Argument("first", REAL), Argument("second", REAL)
 BOX = tuple(Argument(name, BOXES) for name in ("prediction", "target"))
 TRIPLET = tuple(Argument(name, REAL) for name in ("anchor", "positive", "negative"))
@@ -137,7 +141,7 @@ KINDS: dict[str, Kind] = {
         *(
             Grades(
                 name,
-                (LOGIT, Argument("target", STEPS if is_conditional else SIGNS)),
+                (LOGIT, Argument("target", STEPS if is_conditional else replace(SIGNS, advice=ADVICE))),
                 rowwise=True,
                 about="logit of a step, which was passed",
                 data="logits of the steps between grades",

@@ -66,6 +66,12 @@ def check_broadcast(owner: str, name: str, shape: tuple[int, ...], other: str, w
     raise ValueError(f"{owner}: {name} {shape} does not broadcast to the shape of {other}, {wanted}{hint}")
 
 
+def check_unreduced(owner: str, name: str, array: Array, wanted: tuple[int, ...]) -> None:
+    """Raise ValueError unless a mask or weight has the shape of the unreduced loss."""
+    if tuple(array.shape) != wanted:
+        raise ValueError(f"{owner}: {name} {tuple(array.shape)} must have the shape of the unreduced loss, {wanted}")
+
+
 def check_mask(owner: str, mask: Array) -> None:
     if "bool" not in str(mask.dtype):
         raise TypeError(f"{owner}: mask must be boolean (True counts), got dtype {mask.dtype}")
@@ -432,11 +438,8 @@ def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array |
     given = {"weight": weight, "mask": mask}
     for name, array in given.items():
         if array is not None:
-            array = given[name] = r.enter(array, f"{owner}: {name}", batch.original)
-            if tuple(array.shape) != wanted:
-                raise ValueError(
-                    f"{owner}: {name} {tuple(array.shape)} must have the shape of the unreduced loss, {wanted}"
-                )
+            given[name] = r.enter(array, f"{owner}: {name}", batch.original)
+            check_unreduced(owner, name, given[name], wanted)
     weight, mask = given.values()
     if mask is not None:
         check_mask(owner, mask)
@@ -450,3 +453,26 @@ def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array |
     elif inside is not None:
         batch.coefficient = r.widen(inside, like=batch.like)
     return reduce(and_, conditions) if conditions else None
+
+
+def checked_label(owner: str, ignore_index: Any) -> int:
+    """Raise TypeError unless the label is an integer."""
+    ignore_index = plain(ignore_index)
+    if type(ignore_index) is not int:
+        raise TypeError(f"{owner}: ignore_index must be an integer, got {ignore_index!r}")
+    return ignore_index
+
+
+def mask_ignored(
+    r: ModuleType, owner: str, prediction: Array, target: Array, mask: Array | None, ignore_index: Any
+) -> Array | None:
+    """The mask without the places where the target is `ignore_index`, unless that is None."""
+    if ignore_index is None:
+        return mask
+    kept: Array = target != checked_label(owner, ignore_index)
+    if mask is None:
+        return kept
+    mask = r.enter(mask, f"{owner}: mask", prediction)
+    check_mask(owner, mask)
+    check_unreduced(owner, "mask", mask, tuple(kept.shape))
+    return kept & mask

@@ -12,9 +12,10 @@ from slopes.kinds.base import (
     Batch,
     FindKernel,
     Kind,
-    check_mask,
     check_same_shape,
+    checked_label,
     enter_all,
+    mask_ignored,
     no_kernel,
     select,
     valid_axis,
@@ -103,26 +104,15 @@ class Binary(Kind):
     ) -> Batch:  # fmt: skip
         label_smoothing = checked_smoothing(owner, label_smoothing)
         if ignore_index is not None:
-            arguments, mask = self._without(r, owner, arguments, mask, checked_label(owner, ignore_index))
+            prediction, target = enter_all(r, owner, self.arguments, arguments)
+            check_same_shape(owner, prediction=prediction, target=target)
+            whole = r.labels(target) if r.is_integer(target) else target  # unsigned integers hold no −100
+            arguments, mask = (prediction, target), mask_ignored(r, owner, prediction, whole, mask, ignore_index)
         batch = super().enter(r, owner, arguments, weight=weight, mask=mask, settings=settings, find_kernel=find_kernel)
         if label_smoothing:
             prediction, target = batch.arguments
             batch.arguments = prediction, target * (1.0 - label_smoothing) + label_smoothing / 2
         return batch
-
-    def _without(
-        self, r: ModuleType, owner: str, arguments: Arguments, mask: Array | None, ignored: int
-    ) -> tuple[Arguments, Array]:
-        """Return the arguments as arrays, and the mask without the entries whose target is ignored."""
-        prediction, target = enter_all(r, owner, self.arguments, arguments)
-        check_same_shape(owner, prediction=prediction, target=target)
-        kept = (r.labels(target) if r.is_integer(target) else target) != ignored  # unsigned integers hold no −100
-        if mask is not None:
-            mask = r.enter(mask, f"{owner}: mask", prediction)
-            check_mask(owner, mask)
-            check_same_shape(owner, prediction=prediction, mask=mask)
-            kept = kept & mask
-        return (prediction, target), kept
 
 
 def checked_smoothing(owner: str, smoothing: Any) -> float:
@@ -159,14 +149,6 @@ def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) 
     if not labelled:
         raise ValueError(f"{batch.owner}: ignore_index goes with integer labels; mask probability rows instead")
     return batch.r.labels(target) != ignored
-
-
-def checked_label(owner: str, ignore_index: Any) -> int:
-    """Raise TypeError unless the label is an integer."""
-    ignore_index = plain(ignore_index)
-    if type(ignore_index) is not int:
-        raise TypeError(f"{owner}: ignore_index must be an integer, got {ignore_index!r}")
-    return ignore_index
 
 
 def check_target(batch: Batch, target: Array, original: Array, classes: int, labelled: bool) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from slopes.constants import Array
 from slopes.domains import Flag, OneOf
-from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, no_kernel, valid_axis
+from slopes.kinds.base import Batch, FindKernel, Kind, enter_all, mask_ignored, no_kernel, valid_axis
 from slopes.kinds.examples import (
     Arguments,
     Examples,
@@ -112,7 +112,7 @@ class Grades(Kind):
 
     A body gets rows of steps as target: 1 for a step that the grade has passed, −1 for the others, or if `conditional`
     −1 for the first of them and 0 for the rest, which were not tried. Such rows may also be given; rows of 0 and 1,
-    as other code takes them, are refused.
+    as other code takes them, are refused. Grades of `ignore_index` do not count.
     """
 
     conditional: bool = False
@@ -120,10 +120,14 @@ class Grades(Kind):
     target_words: ClassVar[str] = "integer grades, from 0 to the number of logits"
     example_maker: ClassVar[type[Examples]] = StepExamples
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        return (*super().options, "ignore_index")
+
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
-        find_kernel: FindKernel = no_kernel,
+        ignore_index: int | None = None, find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         axis = valid_axis(owner, axis, prediction)
@@ -137,21 +141,24 @@ class Grades(Kind):
                     f"or rows of steps {tuple(prediction.shape)}, got a target of {target.dtype} {tuple(target.shape)}."
                 )
             grades = r.labels(target)
-            target = r.moveaxis(self._steps(r, grades, moved), -1, axis)
+            mask = mask_ignored(r, owner, prediction, grades, mask, ignore_index)
+            most = moved.shape[-1]
+            inside = r.where(grades < 0, 0, r.where(grades > most, most, grades))  # others are refused below
+            target = r.moveaxis(self._steps(r, inside, moved), -1, axis)
+        elif ignore_index is not None:
+            raise ValueError(f"{owner}: ignore_index goes with integer grades; mask rows of steps instead")
         batch = super().enter(
             r, owner, (prediction, target), weight=weight, mask=mask, settings=settings, axis=axis,
             find_kernel=find_kernel,
         )  # fmt: skip
         if has_grades:
-            most = moved.shape[-1]
             wrong = (grades < 0) | (grades > most)
             wrong = wrong if batch.coefficient is None else wrong & (batch.coefficient != 0)
             refuse(r, owner, "grade", grades, wrong, f"must lie in [0, {most}]")
         return batch
 
     def _steps(self, r: ModuleType, grades: Array, like: Array) -> Array:
-        grades = r.where(grades < 0, 0, grades)[..., None]  # `enter` refuses negative ones
-        steps = r.arange(like.shape[-1], like)
+        grades, steps = grades[..., None], r.arange(like.shape[-1], like)
         return r.where(steps < grades, 1.0, r.where(self.conditional & (steps > grades), 0.0, -1.0))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -31,6 +31,7 @@ class Space:
     fill: float = 0.0
     whole: bool = False  #: drawn numbers may be rounded
     rule: str = ""
+    advice: str = field(default="", compare=False)  #: ends the message on a number outside
     other: float = 1.0  #: a valid number other than the filler
     axis: str = ""  #: a plot's axis label
     words: str = ""  #: its numbers in words, if the name does not tell
@@ -81,7 +82,7 @@ class Space:
     def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
         """Raise ValueError for a concrete invalid number."""
         if self.rule:
-            refuse(r, owner, name, values, self.is_outside(values), self.rule)
+            refuse(r, owner, name, values, self.is_outside(values), self.rule, advice=self.advice)
 
     def is_outside(self, values: Array) -> Array:
         """Mask of numbers outside the bounds; NaN is inside."""

@@ -269,8 +269,9 @@ def _(anchor, positive, negative, *, margin, p, swap):
 def info_nce(embeddings, positives, negatives, *, temperature: Positive = 0.07):
     """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent.
 
-    Each value is the mean over an anchor's positives, each against negatives alone. Optax and
-    pytorch_metric_learning take one mean over all pairs, which differs with the sizes of classes.
+    Each value is the mean over an anchor's positives, each against negatives alone; for two views of each image, which
+    share a label, it is SimCLR's. Optax and pytorch_metric_learning take one mean over all pairs, which differs with
+    the sizes of classes.
     """
     _, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
     return _mean(where(any_negative, softplus(excess), 0.0), positives)
@@ -281,6 +282,9 @@ def _(embeddings, positives, negatives, cotangent, *, temperature):
     shares, excess, any_negative = _excess(_similar(embeddings, temperature), negatives, temperature)
     wrong = where(positives & any_negative, sigmoid(excess), 0.0) / _count(positives, excess)
     return _through_similar(embeddings, cotangent[..., None] * (shares * ops.sum(wrong) - wrong), temperature)
+
+
+nt_xent = info_nce
 
 
 @loss(

@@ -317,17 +317,23 @@ class SquaredHingeLoss(CardModule):
 class CoralLoss(CardModule):
     """CORAL: the binary cross-entropies of the steps from each grade to the next, summed; of rows of logits."""
 
-    def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+    def __init__(
+        self, *, dim: int = -1, ignore_index: int | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
 
 class CornLoss(CardModule):
     """CORN: the surprise at a grade that is reached step by step, until one fails; of rows of logits of the steps."""
 
-    def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+    def __init__(
+        self, *, dim: int = -1, ignore_index: int | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
 
 class OrdinalLogisticLoss(CardModule):
     """Proportional odds: the surprise at a grade, of rows of logits that the grade is above 0, above 1 and so on."""
 
-    def __init__(self, *, dim: int = -1, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+    def __init__(
+        self, *, dim: int = -1, ignore_index: int | None = None, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
 
 class DiceLoss(CardModule):
     """Dice loss: the share of a region and its prediction together where they disagree."""

@@ -130,8 +130,7 @@ def _options(card: Card) -> dict[str, Any]:
 
 def has_classes(card: Card) -> bool:
     """Whether rows are the classes of a sample or pixel."""
-    has_labels = isinstance(card, Loss) and not {"class_weight", "ignore_index"}.isdisjoint(card.kind.options)
-    return has_labels and card.rowwise
+    return isinstance(card, Loss) and (card.kind.takes_labels or card.kind.has_regions)
 
 
 def _in_the_style_of_pytorch(card: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
