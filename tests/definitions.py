@@ -315,6 +315,12 @@ def multi_quantile(p, t, quantiles=None):
 
 
 @row
+def crps_ensemble(p, t, fair=False):
+    apart = m.fsum(abs(x - other) for x in p for other in p)
+    return m.fsum(abs(x - t) for x in p) / len(p) - apart / (2 * len(p) * (len(p) - fair))
+
+
+@row
 def coral(p, t):
     return m.fsum(surprise(sign * x) for x, sign in zip(p, t, strict=True) if sign)
 

@@ -165,6 +165,7 @@ def test_steps_of_soft_targets_are_no_lovasz_extension():
         (lambda x, t: x[..., 0] - x[..., 1], -100, 100),
         (lambda x, t: ops.maximum(x, 51), 51, 51),
         (lambda x, t: ops.levels(None, x)[0], 0, 1),
+        (lambda x, t: ops.ranks(x)[0], 0, np.inf),
         (lambda x, t: ops.levels((0.25, 0.5, 0.125), x)[0], 0.125, 0.5),
         (lambda x, t: ops.levels((0.25, 0.5, 0.125), x)[1], 0.5, 0.875),
     ],

@@ -118,6 +118,98 @@ def test_where_it_does_not_fit_it_is_refused():
         slopes.scorer(slopes.multi_quantile)
 
 
+def energy_form(members, target, fair=False):
+    """scoringrules' "nrg" and "fair", and properscoring's reference."""
+    count = members.shape[-1]
+    apart = abs(members[..., :, None] - members[..., None, :]).sum((-1, -2))
+    return abs(members - target[..., None]).mean(-1) - apart / (2 * count * (count - fair))
+
+
+def weighted_moments(members, target):
+    """scoringrules' "pwm", which is fair."""
+    count, members = members.shape[-1], np.sort(members, -1)
+    first = (members * np.arange(count)).sum(-1) / (count * (count - 1))
+    return abs(members - target[..., None]).mean(-1) + members.mean(-1) - 2 * first
+
+
+def integral(members, target):
+    """Of the squared difference of both distribution functions, as properscoring computes it."""
+    ends = np.sort(np.concatenate([members, target[..., None]], -1), -1)
+    share = (members[..., None, :] <= ends[..., :-1, None]).mean(-1)
+    return (np.diff(ends, axis=-1) * (share - (target[..., None] <= ends[..., :-1])) ** 2).sum(-1)
+
+
+ENSEMBLES = np.concatenate([2 * RNG.standard_normal((6, 7)), RNG.integers(-2, 3, (6, 7))])  # the others have ties
+TRUTHS = np.concatenate([RNG.standard_normal(6), RNG.integers(-2, 3, 6)])
+
+
+def test_the_score_is_that_of_other_libraries():
+    came = slopes.crps_ensemble(ENSEMBLES, TRUTHS, reduction="none")
+    for form in (energy_form, integral):
+        np.testing.assert_allclose(came, form(ENSEMBLES, TRUTHS), rtol=1e-13, atol=1e-15)
+    fair = slopes.crps_ensemble(ENSEMBLES, TRUTHS, fair=True, reduction="none")
+    for found in (energy_form(ENSEMBLES, TRUTHS, fair=True), weighted_moments(ENSEMBLES, TRUTHS)):
+        np.testing.assert_allclose(fair, found, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(
+        slopes.crps_ensemble(np.moveaxis(ENSEMBLES, 1, 0), TRUTHS, axis=0, reduction="none"), came, rtol=1e-15
+    )
+
+
+def test_it_is_twice_the_quantile_loss_of_sorted_members():
+    came = slopes.crps_ensemble(ENSEMBLES, TRUTHS)
+    assert came == pytest.approx(2 * slopes.multi_quantile(np.sort(ENSEMBLES, -1), TRUTHS), rel=1e-14)
+    assert slopes.crps_ensemble(ENSEMBLES[:, :1], TRUTHS) == slopes.mae(ENSEMBLES[:, 0], TRUTHS)
+
+
+@pytest.mark.parametrize("fair", [False, True])
+def test_slopes_count_members_on_both_sides(fair):
+    signs = np.sign(ENSEMBLES[:, :, None] - ENSEMBLES[:, None, :]).sum(-1)
+    beside = np.sign(ENSEMBLES - TRUTHS[:, None])
+    wanted = np.where(beside == 0, 0, (beside - signs / (7 - fair)) / 7)
+    slope = slopes.crps_ensemble.slope(ENSEMBLES, TRUTHS, fair=fair, reduction="sum")
+    np.testing.assert_allclose(slope, wanted, rtol=1e-13, atol=1e-16)
+    order = RNG.permutation(7)
+    moved = slopes.crps_ensemble.slope(ENSEMBLES[:, order], TRUTHS, fair=fair, reduction="sum")
+    np.testing.assert_array_equal(moved, slope[:, order])
+    x, target = torch.from_numpy(ENSEMBLES), torch.from_numpy(TRUTHS)
+    leaves = x.clone().requires_grad_(), target.clone().requires_grad_()
+    by_members, by_target = torch.autograd.grad(slopes.crps_ensemble(*leaves, fair=fair, reduction="sum"), leaves)
+    np.testing.assert_array_equal(by_members, slope)
+    torch.testing.assert_close(by_target, -by_members.sum(-1), rtol=1e-12, atol=1e-15)
+    tangent = torch.from_numpy(RNG.standard_normal(ENSEMBLES.shape))
+    _, forward = torch.func.jvp(lambda x: slopes.crps_ensemble(x, target, fair=fair, reduction="sum"), (x,), (tangent,))
+    torch.testing.assert_close(forward, (tangent * by_members).sum(), rtol=1e-12, atol=1e-15)
+
+
+def test_no_digits_cancel():
+    """The textbook form subtracts two means of distances, here of 1e17."""
+    members = np.array([[-1e17, 1.0, 1e17]])
+    assert slopes.crps_ensemble(members, np.zeros(1), fair=True) == pytest.approx(1 / 3, rel=1e-15)
+    assert energy_form(members, np.zeros(1), fair=True) != pytest.approx(1 / 3, rel=0.1)
+    near, target = np.array([[1e8 + 1, 1e8 - 3, 1e8 + 2]], np.float32), np.full(1, 1e8, np.float32)
+    wanted = energy_form(near.astype(float) - 1e8, np.zeros(1))
+    for dtype in (np.float32, np.float64):
+        came = slopes.crps_ensemble(near.astype(dtype), target.astype(dtype), reduction="none")
+        np.testing.assert_allclose(came, wanted, rtol=2 * np.finfo(dtype).eps)
+    most = np.finfo(np.float64).max
+    assert slopes.crps_ensemble([[-most, most]], [0.0]) == most / 2
+    assert slopes.crps_ensemble([[most, most]], [-most / 2]) == np.inf
+
+
+def test_an_ensemble_of_one_is_not_fair():
+    for rows, target in ((ENSEMBLES, TRUTHS), (torch.from_numpy(ENSEMBLES), torch.from_numpy(TRUTHS))):
+        with pytest.raises(ValueError, match="crps_ensemble: with fair=True a row has two members or more, got one"):
+            slopes.crps_ensemble(rows[:, :1], target, fair=True)
+
+
+def test_large_ensembles_take_no_pairs():
+    """Pairs of 20,000 members would take 3 GB."""
+    members, target = RNG.standard_normal((1, 20_000)), np.zeros(1)
+    normal = slopes.crps_gaussian(np.zeros(1), target, np.ones(1))
+    assert slopes.crps_ensemble(members, target) == pytest.approx(normal, rel=0.05)
+    assert slopes.crps_ensemble(torch.from_numpy(members), torch.from_numpy(target)) == pytest.approx(normal, rel=0.05)
+
+
 def of_several_quantiles(y_pred, target):
     """As in tutorials."""
     losses = []

@@ -1289,6 +1289,32 @@ class _MultiQuantile(_MultiQuantileCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, quantiles: _Parameter | Sequence[float] | None = None) -> Self: ...
 
+class _CrpsEnsembleCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        axis: int = -1, fair: bool = False,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1, fair: bool = False,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1, fair: bool = False,
+    ) -> _Tensors_co: ...
+class _CrpsEnsemble(_CrpsEnsembleCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _CrpsEnsembleCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _CrpsEnsembleCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, fair: bool = False) -> Self: ...
+
 class _PoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2286,6 +2312,8 @@ asymmetric: _Asymmetric
 """Focal cross-entropy of logits with an exponent for yes and for no, and no cost of a no below the clip."""
 multi_quantile: _MultiQuantile
 """Quantile losses of a row: the mean size of residuals, times the level where a prediction is low, else 1 − level."""
+crps_ensemble: _CrpsEnsemble
+"""Continuous ranked probability score: the members' mean distance to the target, less half of the one among them."""
 poisson_nll: _PoissonNll
 """Poisson likelihood: how unlikely a count is if the prediction is the log of its rate."""
 negative_binomial_nll: _NegativeBinomialNll

@@ -394,6 +394,15 @@ def levels(given: Array, like: Array) -> tuple[Array, Array]:
     return low, high
 
 
+def ranks(x: Array) -> tuple[Array, Array]:
+    """(low, high) for each entry: how many of its row are smaller or larger, and half of its equals, itself among them.
+
+    For autograd they are constants.
+    """
+    low, high = reading(x).ranks(x)
+    return low, high
+
+
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
     """The sum of term(*entries, *others) over all pairs of places."""
     return reading(*rows).sum_pairs(term, *rows)

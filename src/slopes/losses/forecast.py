@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slopes import ops
 from slopes.card import loss
-from slopes.domains import Levels
+from slopes.domains import Flag, Levels
 from slopes.facts import Paper
 from slopes.losses.regression import scaled_residual
 from slopes.ops import absolute, maximum, sign, where
@@ -42,3 +42,50 @@ def _(prediction, target, *, quantiles):
     low, high = ops.levels(quantiles, prediction)
     residual = prediction - target[..., None]
     return sign(residual) * where(residual > 0, high, low) / prediction.shape[-1]
+
+
+def _crps(prediction, target, fair):
+    count = ops.sum(1 + 0 * prediction)[..., 0]
+    near = ops.sum(absolute(prediction - target[..., None]))[..., 0] / count
+    apart = ops.sum_pairs(lambda member, other: absolute(member - other), prediction)
+    return near - apart / (2 * count * (count - 1 if fair else count))
+
+
+@loss(
+    "forecasts", papers=(
+        Paper(
+            "Gneiting, Raftery", 2007, "Strictly proper scoring rules, prediction, and estimation",
+            "doi:10.1198/016214506000001437",
+        ),
+        Paper("Ferro", 2014, "Fair scores for ensemble forecasts", "doi:10.1002/qj.2270"),
+    ),
+    definition=_crps,
+)  # fmt: skip
+def crps_ensemble(prediction, target, *, fair: Flag = False):
+    """Continuous ranked probability score: the members' mean distance to the target, less half of the one among them.
+
+    A row has the members of an ensemble, or samples, in any order. The distance of a member to itself counts among
+    them, or with `fair` it does not, so that ensembles of different sizes are comparable. Nothing cancels: it is twice
+    the `multi_quantile` of the sorted members. The slope of a member that equals the target is 0.
+    """
+    low, high = _shares(prediction, fair)
+    target = target[..., None]
+    return ops.sum(absolute(scaled_residual(prediction, target, where(prediction > target, high, low))))[..., 0]
+
+
+@crps_ensemble.derivative
+def _(prediction, target, *, fair):
+    low, high = _shares(prediction, fair)
+    residual = prediction - target[..., None]
+    return sign(residual) * where(residual > 0, high, low)
+
+
+def _shares(prediction, fair):
+    """Slopes of the score by a member below the target, with the sign changed, and by one above."""
+    count = prediction.shape[-1]
+    if fair and count == 1:
+        raise ValueError("crps_ensemble: with fair=True a row has two members or more, got one")
+    low, high = ops.ranks(prediction)
+    whole = count * (count - 1 if fair else count)
+    own = 1 if fair else 0
+    return (2 * low - own) / whole, (2 * high - own) / whole

@@ -279,6 +279,14 @@ class MultiQuantileLoss(CardModule):
         reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class CrpsEnsembleLoss(CardModule):
+    """Continuous ranked probability score: the members' mean distance to the target, less half of the one among
+    them."""
+
+    def __init__(
+        self, *, dim: int = -1, fair: bool = False, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
 class NegativeBinomialNllLoss(CardModule):
     """Negative binomial likelihood: how unlikely a count of large variance is if the prediction is the log of its
     rate."""

@@ -729,6 +729,12 @@ def levels(given: Array, like: Array) -> tuple[Form, Form]:
     return Form(bounds, FIXED, ("levels", given)), Form(ONE + -bounds, FIXED, ("1 - levels", given))
 
 
+def ranks(x: Array) -> tuple[Form, Form]:
+    x = form(x)
+    curvature = FIXED if x.curvature & CONSTANT else 0
+    return Form(NONNEGATIVE, curvature, ("rank", x.place)), Form(NONNEGATIVE, curvature, ("rank of -", x.place))
+
+
 def inner(x: Array, y: Array) -> Form:
     return Form(WHOLE, 0)
 

@@ -420,6 +420,13 @@ def enter(x: Array, label: str, like: Array | None = None) -> Array:
     return Exact(x)
 
 
+def ranks(x: Array) -> tuple[Array, Array]:
+    """By all pairs."""
+    one, other = x[..., :, None], x[..., None, :]
+    low = sum(where(other < one, 1, where(other == one, 0.5, 0)))[..., 0]
+    return low, x.shape[-1] - low
+
+
 def row(numbers: tuple[float, ...], like: Array) -> Array:
     return Exact(np.array(numbers))
 

@@ -30,8 +30,8 @@ LOW, HIGH, LIMIT = 1, 2, 4  #: bits of `Bounds.open`: an end left out; numbers t
 KINK, JUMP = 1, 2  #: bits of `Jet.breaks`
 
 LACKING = (
-    "angle", "entry", "expected", "expected_log", "inner", "jaccard_steps", "joined", "levels", "one_hot", "sum",
-    "sum_others", "sum_pairs",
+    "angle", "entry", "expected", "expected_log", "inner", "jaccard_steps", "joined", "levels", "one_hot", "ranks",
+    "sum", "sum_others", "sum_pairs",
 )  # fmt: skip
 
 

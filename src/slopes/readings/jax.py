@@ -181,7 +181,7 @@ sum_others, softmax_logit = partial(tails.sum_others, _this), partial(tails.soft
 softmax_pulled_closely = partial(tails.softmax_pulled, _this)
 above_simplex_threshold, top = partial(tails.above_simplex_threshold, _this), partial(tails.top, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
-levels = partial(tails.levels, _this)
+levels, ranks = partial(tails.levels, _this), partial(tails.ranks, _this)
 cumsum = partial(jnp.cumsum, axis=-1)
 
 
@@ -243,6 +243,10 @@ def descending(x: Array) -> Array:
 
 def places(x: Array) -> Array:
     return jnp.argsort(-stop_gradient(x), axis=-1, stable=True)
+
+
+def inverted(places: Array) -> Array:
+    return jnp.argsort(places, axis=-1)
 
 
 def picked(x: Array, places: Array) -> Array:

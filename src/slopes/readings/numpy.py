@@ -50,7 +50,7 @@ overlap_slopes = partial(tails.overlap_slopes, _this)
 
 top, above_simplex_threshold = partial(tails.top, _this), partial(tails.above_simplex_threshold, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
-levels = partial(tails.levels, _this)
+levels, ranks = partial(tails.levels, _this), partial(tails.ranks, _this)
 cumsum = partial(np.cumsum, axis=-1)
 zero_dimensional = stop_gradient = with_slope_of = double = double_for = just_above = textbook.unchanged
 wants_gradient, rounding_of_difference = textbook.wants_no_gradient, tails.rounding_of_difference
@@ -78,6 +78,13 @@ def descending(x: Array) -> Array:
 
 def places(x: Array) -> Array:
     return np.argsort(-x, axis=-1, kind="stable")
+
+
+def inverted(places: Array) -> Array:
+    """The inverse of each row's permutation."""
+    result = np.empty_like(places)
+    np.put_along_axis(result, places, np.broadcast_to(np.arange(places.shape[-1]), places.shape), -1)
+    return result
 
 
 def picked(x: Array, places: Array) -> Array:

@@ -100,6 +100,11 @@ def levels(given: Array, like: Array) -> tuple[Array, Array]:
     return level, 1 - level
 
 
+def ranks(x: Array) -> tuple[Array, Array]:
+    low = sp.Function("rank")(x) - sp.Rational(1, 2)
+    return low, C - low
+
+
 def sum_pairs(term: Callable[..., Array], *rows: Array) -> Array:
     others = [row.subs(i, j) for row in rows]
     return sp.Sum(term(*rows, *others), (j, 1, C), (i, 1, C))

@@ -560,6 +560,17 @@ def levels(r: ModuleType, given: Array, like: Array) -> tuple[Array, Array]:
     return r.widen(given, like=like), r.widen(1 - given, like=like)
 
 
+def ranks(r: ModuleType, x: Array) -> tuple[Array, Array]:
+    """The mean of an entry's places where equal ones are ordered forwards and backwards; it takes no pairs."""
+
+    def larger_or_before(x: Array) -> Array:
+        return r.inverted(r.places(x))
+
+    forwards, backwards = larger_or_before(x), r.reversed(larger_or_before(r.reversed(x)))
+    high = r.widen(forwards + backwards + 1, like=x) / 2
+    return x.shape[-1] - high, high
+
+
 def sum_others(r: ModuleType, values: Array, x: Array) -> Array:
     top, _ = r.shift_by_top(x)
     return r.where(top, r.sum(r.where(top, 0.0, values)), r.sum(values) - values)

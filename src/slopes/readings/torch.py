@@ -214,7 +214,7 @@ def double_for(x: Array, *parameters: Array) -> Array:
 
 top = partial(tails.top, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
-levels = partial(tails.levels, _this)
+levels, ranks = partial(tails.levels, _this), partial(tails.ranks, _this)
 cumsum = partial(torch.cumsum, dim=-1)
 
 
@@ -299,6 +299,11 @@ def places(x: Array) -> Array:
     if _to_onnx():
         return torch.sort(x.detach(), dim=-1, descending=True).indices
     return torch.sort(x.detach(), dim=-1, descending=True, stable=True).indices
+
+
+def inverted(places: Array) -> Array:
+    ascending = torch.arange(places.shape[-1], device=places.device).expand(places.shape)
+    return torch.zeros_like(places).scatter(-1, places, ascending)
 
 
 def picked(x: Array, places: Array) -> Array:

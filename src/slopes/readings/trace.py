@@ -33,6 +33,7 @@ LACKING = (
     "inner",
     "jaccard_steps",
     "joined",
+    "ranks",
     "softmax_pulled_closely",
     "sum_pairs",
 )
