@@ -48,6 +48,16 @@ def test_the_page_is_made_from_the_record():
     assert (ROOT / "docs/conventions.md").read_text() == TOOLS["conventions"]["page"](RECORD)
 
 
+@pytest.mark.parametrize(
+    "formula", TOOLS["conventions"]["FORMULAS"], ids=lambda formula: f"{formula.card}-{formula.code}"
+)
+def test_formulas_of_other_code_are_given_by_the_calls_beside_them(formula):
+    theirs, mine, same = TOOLS["conventions"]["computed"](formula)
+    assert same == pytest.approx(theirs, rel=1e-12)
+    assert not formula.same or abs(mine - theirs) > 1e-4 * abs(theirs)
+    assert formula.card in CARDS
+
+
 def test_links_within_the_page_lead_somewhere():
     import re
 

@@ -1,6 +1,7 @@
 """Make docs/conventions.md, "same name, different number", from the cards and tests/data/peers.json.
 
-Run ``python tools/conventions.py`` after tools/peers.py has made a new record.
+Run ``python tools/conventions.py`` after tools/peers.py has made a new record. Code that is no library on its own, such
+as a trainer's, stands here as formulas, which are computed as the page is made.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 
+import slopes
 from slopes.card import Card, Loss
 from slopes.catalogue import CARDS
 from slopes.ops import e
@@ -52,6 +55,155 @@ Those with the most different numbers first. Of an activation the entry is shown
 | function | slopes gives | libraries that differ | libraries that agree |
 |---|---|---|---|
 """
+
+
+FORMULAS_HEAD = """\
+## Losses in other code
+
+These stand in trainers, in models and in the code of papers. Each formula is that code's with its defaults, written in
+NumPy; `tools/conventions.py` computes it, and the calls beside it, on the arrays below. **Bold** values differ from the
+default call of slopes.
+
+```python
+{inputs}
+```
+
+| loss | code | its formula | value | slopes gives | call that gives theirs |
+|---|---|---|---|---|---|
+"""
+INPUTS = {
+    "sigmoid": "lambda x: 1 / (1 + np.exp(-x))",
+    "logsigmoid": "lambda x: -np.logaddexp(0, -x)",
+    "lse": "lambda x: np.logaddexp.reduce(x, axis=1)",
+    "logits": "np.array([[2.0, -1.0, 0.5], [0.3, 1.5, -0.5], [-1.0, 0.4, 1.0], [3.0, 1.0, -2.0], [0.7, -0.6, 0.2]])",
+    "grades": "np.array([3, 1, 0, 2, 1])",
+    "steps": "grades[:, None] > np.arange(3)",
+    "tried": "grades[:, None] >= np.arange(3)",
+    "labels": "np.array([0, 1, 2, 1, 0])",
+    "class_weight": "np.array([1.0, 3.0, 0.5])",
+    "pairs": "logits[:3]",
+    "signs": "2 * np.eye(3) - 1",
+    "score": "np.array([0.5, -0.2, -1.3, 0.8, 0.1])",
+    "thresholds": "np.array([-1.0, 0.1, 1.5])",
+    "chosen": "np.array([-0.8, -1.5, -0.4])",
+    "rejected": "np.array([-1.1, -0.9, -2.0])",
+    "reference_chosen": "np.array([-0.9, -1.2, -0.7])",
+    "reference_rejected": "np.array([-1.0, -1.1, -1.6])",
+    "good": "np.array([True, False, True])",
+    "mismatched": "np.array([0.9, -0.3, 0.6])",
+    "lead": "chosen - reference_chosen",
+    "kl": "max(mismatched.mean(), 0.0)",
+    "counts": "np.array([0.0, 3.0, 7.0])",
+    "log_rate": "np.array([0.2, 1.0, 1.6])",
+}  #: the arrays of the formulas, in the order in which each needs the ones before
+
+
+class Formula(NamedTuple):
+    """A loss as other code computes it."""
+
+    card: str
+    code: str
+    formula: str
+    default: str  #: the call of slopes with its own defaults
+    same: str = ""  #: the call that gives the formula's number, if the default one does not
+
+
+FORMULAS = (
+    Formula("coral", "coral_pytorch", "-(logsigmoid(logits) - ~steps * logits).sum(1).mean()", "coral(logits, grades)"),
+    Formula(
+        "coral", "levels by PyTorch's binary_cross_entropy_with_logits",
+        "-(logsigmoid(logits) - ~steps * logits).mean()", "coral(logits, grades)",
+        "binary_cross_entropy(logits, 1.0 * steps)",
+    ),
+    Formula(
+        "corn", "coral_pytorch", "-((logsigmoid(logits) - ~steps * logits) * tried).sum() / tried.sum()",
+        "corn(logits, grades)", "corn(logits, grades, divisor=tried.sum())",
+    ),
+    Formula(
+        "corn", "coral_pytorch, first version", "-((logsigmoid(logits) - ~steps * logits) * tried).sum() / 4",
+        "corn(logits, grades)", "corn(logits, grades, divisor=4)",
+    ),
+    Formula(
+        "ordinal_logistic", "OrderedModel(distr='logit') of statsmodels",
+        "-np.log(np.diff(sigmoid(np.r_[-np.inf, thresholds, np.inf] - score[:, None]))"
+        "[np.arange(5), grades] + 1e-20).sum()",
+        "ordinal_logistic(score[:, None] - thresholds, grades)",
+        "ordinal_logistic(score[:, None] - thresholds, grades, reduction='sum')",
+    ),
+    Formula("siglip", "open_clip", "-logsigmoid(signs * pairs).sum() / len(pairs)", "siglip(pairs, np.arange(3))"),
+    Formula(
+        "siglip", "pairs by PyTorch's binary_cross_entropy_with_logits", "-logsigmoid(signs * pairs).mean()",
+        "siglip(pairs, np.arange(3))", "binary_cross_entropy(pairs, np.eye(3))",
+    ),
+    Formula(
+        "dpo", "TRL",
+        "-logsigmoid(0.1 * ((chosen - rejected) - (reference_chosen - reference_rejected))).mean()",
+        "dpo(chosen, rejected, reference_chosen, reference_rejected)",
+    ),
+    Formula(
+        "simpo", "the authors', gamma_beta_ratio=0.25", "-logsigmoid(2.0 * (chosen - rejected - 0.25)).mean()",
+        "simpo(chosen, rejected)",
+    ),
+    Formula(
+        "simpo", "CPOTrainer(loss_type='simpo', cpo_alpha=0) of TRL, and LLaMA-Factory",
+        "-logsigmoid(0.1 * (chosen - rejected - 0.5 / 0.1)).mean()", "simpo(chosen, rejected)",
+        "simpo(chosen, rejected, beta=0.1)",
+    ),
+    Formula(
+        "orpo", "LLaMA-Factory",
+        "-(chosen + 0.1 * logsigmoid(chosen - rejected - np.log1p(-np.exp(chosen)) + np.log1p(-np.exp(rejected))))"
+        ".mean()",
+        "orpo(chosen, rejected)",
+    ),
+    Formula(
+        "kto", "TRL, and the authors'",
+        "np.r_[1 - sigmoid(0.1 * (lead - kl))[good], 1 - sigmoid(0.1 * (kl - lead))[~good]].mean()",
+        "kto(chosen, reference_chosen, good, zero_one=True)",
+        "kto(chosen, reference_chosen, good, zero_one=True, kl=kl)",
+    ),
+    Formula(
+        "negative_binomial_nll", "nbinom of SciPy",
+        "-scipy.stats.nbinom.logpmf(counts, 1 / 0.5, 1 / (1 + 0.5 * np.exp(log_rate))).mean()",
+        "negative_binomial_nll(log_rate, counts, dispersion=0.5)",
+        "negative_binomial_nll(log_rate, counts, dispersion=0.5)"
+        " - np.log(scipy.special.binom(counts + 1, counts)).mean()",
+    ),
+    Formula(
+        "z_loss", "Liger's LigerCrossEntropyLoss(weight=class_weight, lse_square_scale=0.01)",
+        "np.average(lse(logits) - logits[np.arange(5), labels], weights=class_weight[labels])"
+        " + 0.01 * (lse(logits) ** 2).mean()",
+        "(slopes.cross_entropy + 0.01 * slopes.z_loss)(logits, labels, class_weight=class_weight)",
+        "cross_entropy(logits, labels, class_weight=class_weight) + 0.01 * slopes.z_loss(logits, labels)",
+    ),
+)  # fmt: skip
+
+
+def arrays() -> dict[str, Any]:
+    """The names that formulas and calls use."""
+    known: dict[str, Any] = {"np": np, "scipy": scipy, "slopes": slopes}
+    for name, source in INPUTS.items():
+        known[name] = eval(source, known)
+    return known | {name: card for name, card in CARDS.items() if isinstance(card, Loss)}
+
+
+def computed(formula: Formula) -> tuple[float, float, float]:
+    """(the formula's number, that of slopes by default, that of the call which gives the formula's)."""
+    known = arrays()
+    own = formula.same or formula.default
+    return tuple(float(eval(source, dict(known))) for source in (formula.formula, formula.default, own))  # type: ignore[return-value]
+
+
+def formulas() -> str:
+    """The section of losses in other code."""
+    rows = []
+    for formula in FORMULAS:
+        theirs, mine, _ = computed(formula)
+        value = f"**{spelt(theirs, 6)}**" if formula.same else spelt(theirs, 6)
+        cells = (f"`{formula.card}`", formula.code, code(formula.formula), value)
+        calls = f"{spelt(mine, 6)} by {code(formula.default)}", code(formula.same)
+        rows.append(f"| {' | '.join((*cells, *calls))} |")
+    inputs = "\n".join(f"{name} = {source}" for name, source in INPUTS.items())
+    return FORMULAS_HEAD.format(inputs=inputs) + "\n".join(rows) + "\n"
 
 
 class Answer(NamedTuple):
@@ -169,6 +321,7 @@ def page(record: dict[str, Any]) -> str:
         "## Where libraries differ\n",
         *(text for _, text in sorted(sections)),
         "## Where all that have it agree\n\n| function | value | calls |\n|---|---|---|\n" + "\n".join(agreed) + "\n",
+        formulas(),
         "## Inputs\n",
         *inputs,
     ]
