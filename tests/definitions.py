@@ -122,6 +122,13 @@ def negative_binomial_nll(p, t, dispersion=1.0):
 
 
 @element
+def zero_inflated_poisson_nll(p, t, zero_logit):
+    if t:
+        return m.log(1 + m.exp(zero_logit)) + m.exp(p) - t * p
+    return m.log(1 + m.exp(zero_logit)) - m.log(m.exp(zero_logit) + m.exp(-m.exp(p)))
+
+
+@element
 def gaussian_nll(p, t, variance, full=False, eps=1e-6):
     variance = max(variance, mpf(eps))
     value = (m.log(variance) + (p - t) ** 2 / variance) / 2

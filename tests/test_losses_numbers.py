@@ -17,6 +17,7 @@ from slopes.losses.likelihood import (  # noqa: E402
     negative_binomial_nll,
     poisson_nll,
     tweedie_deviance,
+    zero_inflated_poisson_nll,
 )
 from slopes.losses.margin import (  # noqa: E402
     hinge,
@@ -96,6 +97,44 @@ def test_the_negative_binomial_likelihood_is_scipys_but_for_terms_of_the_target(
     likelihood = stats.nbinom.logpmf(count, size, 1 / (1 + dispersion * np.exp(LOG_RATE)))
     mine = each(negative_binomial_nll, LOG_RATE, count, dispersion=dispersion)
     np.testing.assert_allclose(mine, choices - likelihood, rtol=1e-12)
+
+
+def test_the_zero_inflated_likelihood_is_scipys_but_for_terms_of_the_target():
+    stats, special = pytest.importorskip("scipy.stats"), pytest.importorskip("scipy.special")
+    count, logit = np.array([0.0, 0.0, 3.0, 7.0]), np.array([-1.5, 2.0, 0.5, -3.0])
+    share = special.expit(logit)
+    chance = (1 - share) * stats.poisson.pmf(count, np.exp(LOG_RATE)) + share * (count == 0)
+    mine = each(zero_inflated_poisson_nll, LOG_RATE, count, logit)
+    np.testing.assert_allclose(mine, -np.log(chance) - special.gammaln(count + 1), rtol=1e-12)
+    certain = np.full(4, -np.inf)
+    np.testing.assert_array_equal(
+        each(zero_inflated_poisson_nll, LOG_RATE, count, certain), each(poisson_nll, LOG_RATE, count)
+    )
+    for rate in (800.0, np.inf):  # its exponential is infinite
+        far = np.full(4, rate)
+        assert list(each(zero_inflated_poisson_nll, far, np.zeros(4), logit)) == pytest.approx(list(-np.log(share)))
+        assert not zero_inflated_poisson_nll.slope(far, np.zeros(4), logit).any()
+        assert np.isinf(zero_inflated_poisson_nll.slope(far, np.zeros(4), certain)).all()
+
+
+def test_all_gradients_of_the_zero_inflated_likelihood_keep_their_digits():
+    """By autograd through the body, by both arguments that are learned, where a 0 is likely and where it is not."""
+    mpmath = pytest.importorskip("mpmath")
+    rng = np.random.default_rng(0)
+    rates, logits = rng.uniform(-8, 4.5, 300), np.concatenate([rng.normal(0, 3, 150), rng.normal(0, 30, 150)])
+    logits[:20] = -np.exp(rates[:20])  # where both causes of a 0 are equally likely
+    leaves = [torch.tensor(x, requires_grad=True) for x in (rates, logits)]
+    zero = torch.zeros(300, dtype=torch.float64)
+    body = zero_inflated_poisson_nll.body(leaves[0], zero, leaves[1])
+    by_rate, by_logit = (x.numpy() for x in torch.autograd.grad(body.sum(), leaves))
+    with mpmath.workdps(200):
+        for place in range(300):
+            rate, logit = mpmath.exp(mpmath.mpf(rates[place])), mpmath.mpf(logits[place])
+            one, both = 1 / (1 + mpmath.exp(-logit)), 1 / (1 + mpmath.exp(-logit - rate))
+            assert by_logit[place] == pytest.approx(
+                float(one - both), rel=1e-14 * max(1, abs(logits[place])), abs=1e-300
+            )
+            assert by_rate[place] == pytest.approx(float(rate * (1 - both)), rel=5e-14, abs=1e-300)
 
 
 def lists_of_classes(rows):

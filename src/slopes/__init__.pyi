@@ -294,8 +294,8 @@ _PairKind: TypeAlias = Literal[
     "overlap scores", "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
-    "variance", "ranking", "preference", "preference alone", "likelihoods of answers", "judged answers",
-    "tokens of a policy", "pairs", "triplets", "embeddings",
+    "variance", "zero inflation", "ranking", "preference", "preference alone", "likelihoods of answers",
+    "judged answers", "tokens of a policy", "pairs", "triplets", "embeddings",
 ]
 _Space: TypeAlias = Literal[
     "real", "logits", "probabilities", "chances", "log-probabilities", "log-likelihoods", "positive", "non-negative",
@@ -1473,6 +1473,31 @@ class _TweedieDeviance(_TweedieDevianceCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, power: _Parameter = 1.5) -> Self: ...
 
+class _ZeroInflatedPoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, zero_logit: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, zero_logit: _Values, *, reduction: Literal["none"],
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, zero_logit: Tensor, *, reduction: _Reduction = "mean",
+        weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
+    ) -> _Tensors_co: ...
+class _ZeroInflatedPoissonNll(_ZeroInflatedPoissonNllCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _ZeroInflatedPoissonNllCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _ZeroInflatedPoissonNllCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self) -> Self: ...
+
 class _MarginCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2326,6 +2351,8 @@ gamma_deviance: _Regression
 """Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log."""
 tweedie_deviance: _TweedieDeviance
 """Half the Tweedie deviance of amounts that are often 0, such as claims, if the prediction is their log."""
+zero_inflated_poisson_nll: _ZeroInflatedPoissonNll
+"""Zero-inflated Poisson likelihood: how unlikely a count is where a share of cases is 0 and the rest is Poisson."""
 hinge: _Margin
 """Hinge loss: 1 less the margin, prediction times target, and 0 for a margin above 1."""
 squared_hinge: _Margin

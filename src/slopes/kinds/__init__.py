@@ -19,7 +19,7 @@ from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.forecasts import Forecasts
-from slopes.kinds.others import FLAG, CumulativeGrades, Grades, Pairs, Ranking, Signed, Triplets
+from slopes.kinds.others import FLAG, CumulativeGrades, Grades, Pairs, Ranking, Signed, Triplets, ZeroInflated
 from slopes.kinds.preferences import NORMALIZER, Judged, Likelihoods, Policy, Preference
 from slopes.kinds.spaces import (
     ADVICE,
@@ -30,6 +30,7 @@ from slopes.kinds.spaces import (
     FALLING,
     LOG_LIKELIHOODS,
     LOGITS,
+    NONNEGATIVE,
     POSITIVE,
     REAL,
     SIGNS,
@@ -97,6 +98,13 @@ KINDS: dict[str, Kind] = {
             data="a prediction with its variance",
             guess=2,
             name_parts=("var",),
+        ),
+        ZeroInflated(
+            "zero inflation",
+            (PREDICTION, Argument("target", NONNEGATIVE), Argument("zero_logit", LOGITS)),
+            about="prediction, the logit of a zero being 0",
+            data="a predicted count with the logit of a zero that is no count",
+            name_parts=("zero_logit", "logits?_zero", "zero_inflation"),
         ),
         Ranking(
             "ranking",

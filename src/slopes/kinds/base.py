@@ -22,7 +22,7 @@ from slopes.kinds.examples import Arguments, Examples
 from slopes.kinds.spaces import SPACES, Space, refuse
 
 #: arguments besides the first that come out of a model
-LEARNED = ("second", "positive", "negative", "rejected", "variance")
+LEARNED = ("second", "positive", "negative", "rejected", "variance", "zero_logit")
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
 FindKernel = Callable[..., Any]

@@ -57,6 +57,18 @@ class Pairs(Signed):
     example_maker: ClassVar[type[Examples]] = VectorPairExamples
 
 
+class ZeroInflatedExamples(Examples):
+    def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
+        """A zero, which may be no count, and a count."""
+        lines = {f"target {value:g}": (x, np.full_like(x, value), np.zeros_like(x)) for value in (0.0, 2.0)}
+        return self.kind.about, lines
+
+
+@dataclass(frozen=True)
+class ZeroInflated(Kind):
+    example_maker: ClassVar[type[Examples]] = ZeroInflatedExamples
+
+
 @dataclass(frozen=True)
 class Triplets(Kind):
     example_maker: ClassVar[type[Examples]] = TripletExamples

@@ -16,7 +16,9 @@ from slopes.ops import (
     erf,
     exp,
     expm1,
+    expm1_less,
     log,
+    log1p,
     maximum,
     product,
     ratio,
@@ -32,6 +34,21 @@ HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-
 TWICE_DENSITY = Constant("sqrt(2/pi)", 0.7978845608028654, -4.98465440455546e-17)
 INVERSE_ROOT_PI = Constant("1/sqrt(pi)", 0.5641895835477563, 7.66772980658294e-18)
 CENTRE = Constant("(sqrt(2)-1)/sqrt(2*pi)", 0.1652473031463236, 4.8354262137313275e-18)
+SQUARINGS = 16  #: so that a share of the exponent has a tiny square
+
+
+def _rate(prediction):
+    """(exp(prediction), its rounding error where that counts in another exponential), by squaring."""
+    rate = exp(prediction)
+    near = absolute(prediction) < 10
+    part = where(near, prediction, 0.0) / 2**SQUARINGS
+    one = where(near, 1.0, 2.0)  # XLA would cancel a constant
+    high = one + part
+    low = (part - (high - one)) + expm1_less(part)
+    for _ in range(SQUARINGS):
+        square = high * high
+        high, low = square, ops.fma(high, high, -square) + low * (2 * high + low)
+    return rate, ops.stop_gradient(where(near, (high - where(near, rate, 0.0)) + low, 0.0))
 
 
 def _near_one(prediction, target):
@@ -248,3 +265,45 @@ def _tweedie(prediction, target, power):
     low_rest = ops.stop_gradient(product(-prediction, power - 1)[1])
     low = where((target == 0) & (low > 80), 0.0, low)  # 0 · ∞ would be NaN
     return exp(high) * (1 + high_rest), _times_exp(target, low) * (1 + low_rest)
+
+
+@loss(
+    "zero inflation", minimum=None,
+    papers=(
+        Paper(
+            "Lambert", 1992, "Zero-inflated Poisson regression, with an application to defects in manufacturing",
+            "doi:10.2307/1269547",
+        ),
+    ),
+    definition=lambda f, y, z: where(
+        y == 0, -log((exp(z) + exp(-exp(f))) / (1 + exp(z))), log(1 + exp(z)) + exp(f) - y * f
+    ),
+)  # fmt: skip
+def zero_inflated_poisson_nll(prediction, target, zero_logit):
+    """Zero-inflated Poisson likelihood: how unlikely a count is where a share of cases is 0 and the rest is Poisson.
+
+    The prediction is the log of the rate, and the sigmoid of `zero_logit` the share; at −∞ it is `poisson_nll`, since
+    terms of the target alone are left out. Nothing cancels where a 0 is nearly certain, and a rate in an exponent has
+    further digits.
+    """
+    rate, cost = exp(prediction), softplus(zero_logit)
+    counted = sigmoid(-zero_logit, times=-expm1(-rate))  # the probability of no 0
+    is_likely = counted < 0.5
+    sum_ = where(rate == inf, inf, zero_logit + rate)
+    unlikely = cost + where(sum_ < 0, rate - softplus(sum_), -softplus(-sum_) - zero_logit)
+    zero = where(is_likely, -log1p(-where(is_likely, counted, 0.0)), unlikely)
+    count = cost + where(rate == inf, rate, rate - ops.scaled(prediction, target))
+    return where(target == 0, zero, count)
+
+
+@zero_inflated_poisson_nll.derivative
+def _(prediction, target, zero_logit):
+    near, _, excess = _near_one(prediction, target)
+    count = where(near, excess, exp(where(target == 0, 0.0, prediction)) - target)
+    far = prediction > 100  # then only a rate beside an infinite logit counts
+    rate, low = _rate(where(far | (target > 0), 0.0, prediction))
+    shift = where(absolute(zero_logit) < 1e5, -zero_logit, 0.0)  # beyond, rounding errors do not count
+    rest = ops.stop_gradient(ops.rounding_of_difference(shift, where(rate < 1e5, rate, 0.0)) - low)
+    zero = sigmoid(-zero_logit - rate, times=rate, low=rest)
+    most = ops.stop_gradient(exp(prediction))
+    return where(target == 0, where(far, where(zero_logit <= -most, most, 0.0), zero), count)

@@ -312,6 +312,11 @@ class TweedieDevianceLoss(CardModule):
         self, *, power: _TensorParameter = 1.5, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class ZeroInflatedPoissonNllLoss(CardModule):
+    """Zero-inflated Poisson likelihood: how unlikely a count is where a share of cases is 0 and the rest is Poisson."""
+
+    def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
 class HingeLoss(CardModule):
     """Hinge loss: 1 less the margin, prediction times target, and 0 for a margin above 1."""
 
