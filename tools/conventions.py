@@ -95,6 +95,10 @@ INPUTS = {
     "kl": "max(mismatched.mean(), 0.0)",
     "counts": "np.array([0.0, 3.0, 7.0])",
     "log_rate": "np.array([0.2, 1.0, 1.6])",
+    "levels": "np.array([0.1, 0.5, 0.9])",
+    "target": "np.array([0.3, -0.8, 1.1, 1.9, 0.6])",
+    "errors": "target[:, None] - logits",
+    "apart": "abs(logits[:, :, None] - logits[:, None, :]).sum((1, 2))",
 }  #: the arrays of the formulas, in the order in which each needs the ones before
 
 
@@ -167,6 +171,30 @@ FORMULAS = (
         "negative_binomial_nll(log_rate, counts, dispersion=0.5)",
         "negative_binomial_nll(log_rate, counts, dispersion=0.5)"
         " - np.log(scipy.special.binom(counts + 1, counts)).mean()",
+    ),
+    Formula(
+        "multi_quantile", "MQLoss of NeuralForecast", "np.maximum(levels * errors, (levels - 1) * errors).mean()",
+        "multi_quantile(logits, target, quantiles=levels)",
+    ),
+    Formula(
+        "multi_quantile", "QuantileLoss of PyTorch Forecasting",
+        "2 * np.maximum(levels * errors, (levels - 1) * errors).mean()",
+        "multi_quantile(logits, target, quantiles=levels)", "2 * multi_quantile(logits, target, quantiles=levels)",
+    ),
+    Formula(
+        "multi_quantile", "QuantileRegression of Darts",
+        "np.maximum(levels * errors, (levels - 1) * errors).sum(1).mean()",
+        "multi_quantile(logits, target, quantiles=levels)", "3 * multi_quantile(logits, target, quantiles=levels)",
+    ),
+    Formula(
+        "crps_ensemble", "properscoring; scoringrules, estimator='nrg'",
+        "(abs(errors).mean(1) - apart / 3**2 / 2).mean()",
+        "crps_ensemble(logits, target)",
+    ),
+    Formula(
+        "crps_ensemble", "scoringrules, estimator='fair' or 'pwm'",
+        "(abs(errors).mean(1) - apart / (3 * 2) / 2).mean()",
+        "crps_ensemble(logits, target)", "crps_ensemble(logits, target, fair=True)",
     ),
     Formula(
         "z_loss", "Liger's LigerCrossEntropyLoss(weight=class_weight, lse_square_scale=0.01)",
