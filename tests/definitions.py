@@ -142,6 +142,18 @@ def crps_gaussian(p, t, variance):
 
 
 @element
+def evidential_nll(p, t, evidence, shape, scale):
+    spread = 2 * scale * (1 + evidence)
+    likelihood = m.log(m.pi / evidence) / 2 - shape * m.log(spread) + m.loggamma(shape) - m.loggamma(shape + mpf(0.5))
+    return likelihood + (shape + mpf(0.5)) * m.log((t - p) ** 2 * evidence + spread)
+
+
+@element
+def evidential_penalty(p, t, evidence, shape, scale):
+    return abs(t - p) * (2 * evidence + shape)
+
+
+@element
 def gamma_deviance(p, t):
     return p + t * m.exp(-p)
 

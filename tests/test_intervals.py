@@ -15,7 +15,7 @@ from slopes.readings import exact, interval
 CONSTANTS = (0.5, 2, -1.5, 3, 0.1, slopes.ops.pi, slopes.ops.sqrt2, slopes.ops.Constant("1/6", 1 / 6, 0.0))
 UNARY = {
     "exp": ops.exp, "expm1": ops.expm1, "tanh": ops.tanh, "sinh": ops.sinh, "sin": ops.sin, "cos": ops.cos,
-    "erf": ops.erf, "sigmoid": ops.sigmoid, "ndtr": ops.ndtr, "normal_pdf": ops.normal_pdf, "mish": ops.mish,
+    "erf": ops.erf, "lgamma_ratio": lambda x: ops.lgamma_ratio(ops.absolute(x) + 0.1), "sigmoid": ops.sigmoid, "ndtr": ops.ndtr, "normal_pdf": ops.normal_pdf, "mish": ops.mish,
     "mish_slope": ops.mish_slope, "sigmoid_slope": ops.sigmoid_slope, "tanhshrink": ops.tanhshrink,
     "normal_gate_slope": ops.normal_gate_slope, "expm1_less": ops.expm1_less, "absolute": ops.absolute,
     "softplus": ops.softplus, "softplus3": lambda x: ops.softplus(x, 3.0), "softcap": lambda x: ops.softcap(x, 2.5),

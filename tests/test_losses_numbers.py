@@ -12,6 +12,8 @@ import torch.nn.functional as F  # noqa: E402
 import slopes  # noqa: E402
 from slopes.losses.likelihood import (  # noqa: E402
     crps_gaussian,
+    evidential_nll,
+    evidential_penalty,
     gamma_deviance,
     gaussian_nll,
     negative_binomial_nll,
@@ -41,6 +43,7 @@ from slopes.losses.regression import (  # noqa: E402
     pseudo_huber,
     smooth_l1,
 )
+from slopes.ops import lgamma_ratio  # noqa: E402
 
 P, T = [2.5, 0.3, -1.0, 4.0], [1.0, 0.5, -3.0, 4.2]
 LOG_RATE, COUNT, AMOUNT = [0.5, -1.0, 2.0, 0.0], [1.0, 0.0, 5.0, 2.0], [1.0, 0.2, 5.0, 2.0]
@@ -369,6 +372,51 @@ def test_crps_teaches_mean_and_variance():
     optimizer.step(closure)
     assert mean.item() == pytest.approx(3.0, abs=0.05)
     assert log_variance.exp().item() == pytest.approx(4.0, rel=0.04)
+
+
+def test_evidential_losses_are_the_likelihood_of_student_and_a_penalty():
+    from scipy.stats import t as student
+
+    rng = np.random.default_rng(0)
+    mean, target = 3 * rng.standard_normal((2, 50))
+    evidence, shape, scale = np.exp(rng.standard_normal((3, 50)))
+    spread = np.sqrt(scale * (1 + evidence) / (evidence * shape))
+    likelihood = -student.logpdf(target, 2 * shape, mean, spread)
+    ours = evidential_nll(mean, target, evidence, shape, scale, reduction="none")
+    np.testing.assert_allclose(ours, likelihood, rtol=1e-12, atol=1e-13)
+    penalty = evidential_penalty(mean, target, evidence, shape, scale, reduction="none")
+    np.testing.assert_allclose(penalty, abs(mean - target) * (2 * evidence + shape), rtol=1e-14)
+    both = (evidential_nll + 0.01 * evidential_penalty)(mean, target, evidence, shape, scale)
+    assert both == pytest.approx(ours.mean() + 0.01 * penalty.mean())
+
+
+def test_evidential_has_gradients_by_all_that_a_model_predicts():
+    pytest.importorskip("mpmath")
+    from definitions import evidential_nll as formula
+    from definitions import m
+
+    def slope(place, given):
+        return m.diff(lambda x: formula(*given[:place], x, *given[place + 1 :]), given[place])
+
+    rng = np.random.default_rng(1)
+    drawn = [*(3 * rng.standard_normal((2, 40))), *np.exp(4 * rng.standard_normal((3, 40)))]
+    tensors = [torch.tensor(x, requires_grad=place != 1) for place, x in enumerate(drawn)]
+    evidential_nll(*tensors, reduction="sum").backward()
+    with m.workdps(40):
+        for place in (0, 2, 3, 4):
+            exact = [float(slope(place, list(map(m.mpf, given)))) for given in zip(*drawn, strict=True)]
+            np.testing.assert_allclose(tensors[place].grad, exact, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("x", [1e-300, 1e-9, 0.3, 0.999999, 1.0, 1.5, 9.7, 123.4, 1e5, 1e150, 1e308])
+def test_a_quotient_of_gamma_functions_keeps_its_digits(x):
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(700):
+        exact = mpmath.loggamma(mpmath.mpf(x)) - mpmath.loggamma(mpmath.mpf(x) + 0.5) + mpmath.log(mpmath.mpf(x)) / 2
+    with np.errstate(over="ignore"):
+        ours = lgamma_ratio(np.array(x)), lgamma_ratio(torch.tensor(x, dtype=torch.float64))
+    for came in ours:
+        assert float(came) == pytest.approx(float(exact), rel=5e-16)
 
 
 def test_a_variance_below_eps_has_no_gradient():

@@ -360,6 +360,10 @@ def test_export(card, example):
     torch.testing.assert_close(exported(first, *rest), card(first, *rest), rtol=1e-12, atol=1e-14)
 
 
+#: losses with an argument that does not count, which they have in common with the losses they are added to
+IDLE = (("evidential_penalty", "scale"),)
+
+
 @pytest.mark.sampled(2, every=12)
 def test_gradients_flow_to_targets_and_weights(loss, example):
     prediction, *rest = example(loss)
@@ -386,7 +390,7 @@ def test_gradients_flow_to_targets_and_weights(loss, example):
         torch.autograd.gradgradcheck(call, (prediction, target))
         one = torch.linspace(0.5, 1, target.numel(), dtype=torch.float64).reshape(target.shape)
         tangent = torch.func.jvp(lambda t, call=call: call(prediction.detach(), t), (target.detach(),), (one,))[1]
-        assert tangent != 0
+        assert (tangent != 0) == ((loss.name, loss.kind.body[place + 1]) not in IDLE)
 
 
 @pytest.mark.parametrize("size", [1.0, 1e20, 1e38])

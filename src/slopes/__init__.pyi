@@ -294,7 +294,7 @@ _PairKind: TypeAlias = Literal[
     "overlap scores", "joint overlap",
 ]
 _OtherKind: TypeAlias = Literal[
-    "variance", "zero inflation", "ranking", "preference", "preference alone", "likelihoods of answers",
+    "variance", "zero inflation", "evidence", "ranking", "preference", "preference alone", "likelihoods of answers",
     "judged answers", "tokens of a policy", "pairs", "triplets", "embeddings",
 ]
 _Space: TypeAlias = Literal[
@@ -1422,6 +1422,34 @@ class _CrpsGaussian(_CrpsGaussianCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self) -> Self: ...
 
+class _EvidenceCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, evidence: _Values, shape: _Values, scale: _Values, *,
+        reduction: Literal["mean", "sum"] = "mean", weight: _Values | None = None, mask: _Values | None = None,
+        divisor: _ArrayParameter | None = None,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, evidence: _Values, shape: _Values, scale: _Values, *,
+        reduction: Literal["none"], weight: _Values | None = None, mask: _Values | None = None,
+        divisor: _ArrayParameter | None = None,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, evidence: Tensor, shape: Tensor, scale: Tensor, *,
+        reduction: _Reduction = "mean", weight: Tensor | None = None, mask: Tensor | None = None,
+        divisor: _TensorParameter | None = None,
+    ) -> _Tensors_co: ...
+class _Evidence(_EvidenceCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _EvidenceCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _EvidenceCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self) -> Self: ...
+
 class _RegressionCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2347,6 +2375,10 @@ gaussian_nll: _GaussianNll
 """Gaussian likelihood: how unlikely the target is for that mean and variance."""
 crps_gaussian: _CrpsGaussian
 """Continuous ranked probability score: how far a normal distribution is from the target, in the target's units."""
+evidential_nll: _Evidence
+"""Evidential likelihood: how unlikely the target is for a normal distribution of uncertain mean and variance."""
+evidential_penalty: _Evidence
+"""Evidential penalty: the size of the residual times all evidence, which is twice the mean's plus the shape."""
 gamma_deviance: _Regression
 """Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log."""
 tweedie_deviance: _TweedieDeviance

@@ -342,6 +342,16 @@ def erf(x: Array) -> Array:
     return reading(x).erf(x)
 
 
+def lgamma(x: Array) -> Array:
+    """The logarithm of the gamma function for x > 0, for definitions."""
+    return reading(x).lgamma(x)
+
+
+def lgamma_ratio(x: Array) -> Array:
+    """log(Γ(x)·√x / Γ(x + 1/2)) for x > 0, which falls to 0, without cancelling."""
+    return reading(x).lgamma_ratio(x)
+
+
 def ndtr(x: Array, times: Array = 1.0) -> Array:
     """`times` the standard normal distribution function, also where subnormal."""
     return reading(x).ndtr(x, times)

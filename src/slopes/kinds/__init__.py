@@ -106,6 +106,12 @@ KINDS: dict[str, Kind] = {
             data="a predicted count with the logit of a zero that is no count",
             name_parts=("zero_logit", "logits?_zero", "zero_inflation"),
         ),
+        Kind(
+            "evidence",
+            (PREDICTION, TARGET, *(Argument(name, POSITIVE) for name in ("evidence", "shape", "scale"))),
+            about="prediction − target, the others being 1",
+            data="a prediction with its evidence, and shape and scale of its variance",
+        ),
         Ranking(
             "ranking",
             (FIRST, SECOND, SIGN),

@@ -22,7 +22,9 @@ from slopes.kinds.examples import Arguments, Examples
 from slopes.kinds.spaces import SPACES, Space, refuse
 
 #: arguments besides the first that come out of a model
-LEARNED = ("second", "positive", "negative", "rejected", "variance", "zero_logit")
+LEARNED = (
+    "second", "positive", "negative", "rejected", "variance", "zero_logit", "evidence", "shape", "scale",
+)  # fmt: skip
 REDUCTIONS = OneOf(("mean", "sum", "none"))
 DIVISOR = Interval(0.0, closed=True)
 FindKernel = Callable[..., Any]
@@ -330,7 +332,10 @@ class Kind:
     @property
     def symbols(self) -> tuple[str, ...]:
         """Arguments of the body as TeX."""
-        known = {"prediction": "\\hat{y}", "target": "y", "variance": "v"}
+        known = {
+            "prediction": "\\hat{y}", "target": "y", "variance": "v", "evidence": "\\nu", "shape": "\\alpha",
+            "scale": "\\beta",
+        }  # fmt: skip
         return tuple(known.get(name, name) for name in self.body)
 
     @property

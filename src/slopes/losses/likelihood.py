@@ -19,10 +19,13 @@ from slopes.ops import (
     expm1_less,
     log,
     log1p,
+    log2,
     maximum,
+    pi,
     product,
     ratio,
     sigmoid,
+    sign,
     softplus,
     sqrt,
     sqrt2,
@@ -30,6 +33,7 @@ from slopes.ops import (
     xlogy,
 )
 
+HALF_LOG_PI = Constant("log(pi)/2", 0.5723649429247001, 5.132975581353913e-18)
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
 TWICE_DENSITY = Constant("sqrt(2/pi)", 0.7978845608028654, -4.98465440455546e-17)
 INVERSE_ROOT_PI = Constant("1/sqrt(pi)", 0.5641895835477563, 7.66772980658294e-18)
@@ -56,6 +60,13 @@ def _near_one(prediction, target):
     near = (absolute(prediction) < 0.5) & (target < 4)
     held = where(near, prediction, 0.0)
     return near, held, expm1(held) - (where(near, target, 1.0) - 1)
+
+
+def _log_quotient(a, b):
+    """log(a / b) for positive numbers, also where the quotient overflows or loses digits."""
+    quotient = a / b
+    is_ordinary = (quotient > 1e-30) & (quotient < 1e30)
+    return where(is_ordinary, log(where(is_ordinary, quotient, 1.0)), log(a) - log(b))
 
 
 @loss(
@@ -208,6 +219,73 @@ def _root_of_twice(variance):
 
 def _crps(z):
     return z * erf(z / sqrt2) + TWICE_DENSITY * exp(-z * z / 2) - INVERSE_ROOT_PI
+
+
+AMINI = Paper("Amini, Schwarting, Soleimany, Rus", 2019, "Deep evidential regression", "arXiv:1910.02600")
+
+
+@loss(
+    "evidence", minimum=None, papers=(AMINI,),
+    definition=lambda f, y, evidence, shape, scale: (
+        log(pi / evidence) / 2 - shape * log(2 * scale * (1 + evidence)) + ops.lgamma(shape) - ops.lgamma(shape + 0.5)
+        + (shape + 0.5) * log((y - f) ** 2 * evidence + 2 * scale * (1 + evidence))
+    ),
+)  # fmt: skip
+def evidential_nll(prediction, target, evidence, shape, scale):
+    """Evidential likelihood: how unlikely the target is for a normal distribution of uncertain mean and variance.
+
+    The mean has the evidence of so many samples; the variance has an inverse gamma distribution of shape and scale, so
+    the likelihood is Student's. The paper adds `evidential_penalty`: ``evidential_nll + 0.01 * evidential_penalty``.
+    The logarithms of both gamma functions would cancel; far from the target those of the residual do not.
+    """
+    spread, root = _spread(evidence, scale), sqrt(shape)
+    x = absolute(_residual_over(prediction, target, spread))
+    near, far = where(x > 1, 0.0, x), where(x > 1, x, inf)
+    half = absolute(prediction / 2 - target / 2)  # the residual may overflow
+    size = _log_quotient(where(x > 1, half, spread / 2), root) + log2
+    distance = where(x == inf, _log_quotient(where(x > 1, half, spread / 2), spread / 2), log(where(x > 1, far, 1.0)))
+    bent = log1p(near**2) + log1p((1 / far) ** 2)
+    return size + HALF_LOG_PI + ops.lgamma_ratio(shape) + bent / 2 + shape * (bent + 2 * distance)
+
+
+@evidential_nll.derivative
+def _(prediction, target, evidence, shape, scale):
+    spread = _spread(evidence, scale)
+    x = _residual_over(prediction, target, spread)
+    x = where(4 * ((shape + 0.5) / spread / spread) == inf, ops.stop_gradient(x), x)  # a second slope overflows
+    is_far = absolute(x) > 1
+    near, far = where(is_far, 0.0, x), where(is_far, x, inf)
+    half = where(is_far, prediction / 2 - target / 2, inf)
+    return where(
+        is_far, (shape + 0.5) / half / (1 + (1 / far) ** 2), 2 * ((shape + 0.5) * near / (1 + near**2) / spread)
+    )
+
+
+def _spread(evidence, scale):
+    """Size of a residual that doubles the argument of Student's logarithm."""
+    return sqrt2 * sqrt(scale) / sqrt(evidence / (1 + evidence))
+
+
+@loss(
+    "evidence", convex=True, papers=(AMINI,),
+    definition=lambda f, y, evidence, shape, scale: absolute(f - y) * (2 * evidence + shape),
+)  # fmt: skip
+def evidential_penalty(prediction, target, evidence, shape, scale):
+    """Evidential penalty: the size of the residual times all evidence, which is twice the mean's plus the shape.
+
+    It is the regulariser of `evidential_nll`; the scale does not count.
+    """
+    return 8 * (absolute(prediction / 2 - target / 2) * _trust(evidence, shape))
+
+
+@evidential_penalty.derivative
+def _(prediction, target, evidence, shape, scale):
+    return 4 * (sign(prediction / 2 - target / 2) * _trust(evidence, shape))
+
+
+def _trust(evidence, shape):
+    """A quarter of 2 · evidence + shape, which may overflow."""
+    return evidence / 2 + shape / 4
 
 
 @loss(

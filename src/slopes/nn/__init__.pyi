@@ -300,6 +300,16 @@ class CrpsGaussianLoss(CardModule):
 
     def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
+class EvidentialNllLoss(CardModule):
+    """Evidential likelihood: how unlikely the target is for a normal distribution of uncertain mean and variance."""
+
+    def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
+class EvidentialPenaltyLoss(CardModule):
+    """Evidential penalty: the size of the residual times all evidence, which is twice the mean's plus the shape."""
+
+    def __init__(self, *, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
+
 class GammaDevianceLoss(CardModule):
     """Half the gamma deviance: how far off, in proportion, a positive target is if the prediction is its log."""
 

@@ -534,6 +534,7 @@ expm1, expm1_less = _elementwise("expm1", CONVEX, RISING), _elementwise("expm1_l
 _logarithm = _elementwise("log", CONCAVE, RISING, 0)
 log1p, sqrt = _elementwise("log1p", CONCAVE, RISING, -1), _elementwise("sqrt", CONCAVE, RISING, 0)
 softplus, root_of_square = _elementwise("softplus", CONVEX, RISING), _elementwise("root_of_square", CONVEX)
+lgamma_ratio = _elementwise("lgamma_ratio", CONVEX)
 tanh, sinh, tanhshrink, erf = (_elementwise(name) for name in ("tanh", "sinh", "tanhshrink", "erf"))
 sin, cos, sign, snake, softcap = (_elementwise(name) for name in ("sin", "cos", "sign", "snake", "softcap"))
 sigmoid, sigmoid_slope, gate_slope = (_elementwise(name) for name in ("sigmoid", "sigmoid_slope", "gate_slope"))

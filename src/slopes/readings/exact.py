@@ -288,6 +288,7 @@ sqrt = _lift(lambda v: v.sqrt(), lambda v: INF if v == 0 else 1 / (2 * v.sqrt())
 tanh, sinh = _lift(lambda v: v.tanh(), lambda v: 1 / _cosh(v) ** 2), _lift(_sinh, _cosh)
 sin, cos = _lift(_sine, _cosine), _lift(_cosine, lambda v: -_sine(v))
 erf = _lift(lambda v: v.erf() if v.is_finite() else v.sgn(), lambda v: 2 * _exp(-v * v) / Number.pi().sqrt())
+lgamma = _lift(lambda v: INF if v == INF else v.lgamma(), lambda v: v.digamma())
 normal_cdf = _lift(lambda v: _erfc(-v / Number(2).sqrt()) / 2, _density)
 
 
@@ -297,6 +298,7 @@ rounding_of_difference = textbook.rounding_of_difference
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
 sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)
 snake, snake_slope = partial(textbook.snake, _this), partial(textbook.snake_slope, _this)
+lgamma_ratio = partial(textbook.lgamma_ratio, _this)
 root_of_square, expm1_less = partial(textbook.root_of_square, _this), partial(textbook.expm1_less, _this)
 softmax_complement, log_softmax = partial(textbook.softmax_complement, _this), partial(textbook.log_softmax, _this)
 sum_others, expected_log = partial(textbook.sum_others, _this), partial(textbook.expected_log, _this)
@@ -305,7 +307,7 @@ overlap_slopes = partial(textbook.overlap_slopes, _this)
 
 
 def absolute(x: Array) -> Array:
-    return where(x < 0, -x, x)
+    return where(x < 0, -x, where(x == 0, 0 * x, x))
 
 
 sign = _lift(lambda v: v.sgn(), lambda v: 0)

@@ -533,6 +533,10 @@ _tanh = _rising(lambda x: x.tanh(), -1, 1)
 _tanhshrink = _rising(lambda x: x - x.tanh(), -_INF, _INF)
 _sigmoid = _rising(_sigmoid_at, 0, 1)
 _softplus = _rising(lambda x: x + exact._exp(-x).log1p() if x > 0 else exact._exp(x).log1p(), 0, _INF)
+# the negative of `lgamma_ratio`, its slope and the negative of its bend rise to 0
+_lgamma_ratio = _rising(lambda x: (x + arb(0.5)).lgamma() - x.lgamma() - exact._log(x) / 2, -_INF, 0)
+_lgamma_ratio_slope = _rising(lambda x: x.digamma() - (x + arb(0.5)).digamma() + 1 / (2 * x), -_INF, 0)
+_lgamma_ratio_bend = _rising(lambda x: arb(2).zeta(x + arb(0.5)) - arb(2).zeta(x) + 1 / (2 * x * x), -_INF, 0)
 _erf = _rising(lambda x: x.erf(), -1, 1)
 _ndtr = _rising(lambda x: exact._erfc(-x / arb(2).sqrt()) / 2, 0, 1)
 _sigmoid_slope = _peaked(_sigmoid_slope_at, 0.25)
@@ -628,6 +632,11 @@ cos = _function(_cosine, lambda x, y: -_sine(x), lambda x, y, d: -y)
 sinh = _function(_sinh, lambda x, y: _cosh(x), lambda x, y, d: y)
 tanh = _function(_tanh, lambda x, y: _tanh_slope(x), lambda x, y, d: -(TWO * (y * d)))
 tanhshrink = _function(_tanhshrink, lambda x, y: _tanh(x).power(2), lambda x, y, d: TWO * (_tanh(x) * _tanh_slope(x)))
+lgamma_ratio = _defined_from(
+    0,
+    JUMP,
+    _function(lambda x: -_lgamma_ratio(x), lambda x, y: _lgamma_ratio_slope(x), lambda x, y, d: -_lgamma_ratio_bend(x)),
+)
 erf = _function(_erf, lambda x, y: _erf_slope(x), lambda x, y, d: -(TWO * (x * d)))
 _logistic = _function(_sigmoid, lambda x, y: _sigmoid_slope(x), lambda x, y, d: -(d * _tanh(HALF * x)))
 _logistic_slope = _function(

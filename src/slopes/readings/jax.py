@@ -92,6 +92,7 @@ gate_slope, softplus = partial(_rounded, tails.gate_slope), partial(_rounded, ta
 ndtr, normal_pdf = partial(_rounded, tails.ndtr), partial(_rounded, tails.normal_pdf)
 normal_gate_slope, softcap = partial(_rounded, tails.normal_gate_slope), partial(_rounded, tails.softcap)
 root_of_square, expm1_less = partial(_rounded, tails.root_of_square), partial(_rounded, tails.expm1_less)
+lgamma_ratio = partial(_rounded, tails.lgamma_ratio)
 tanhshrink = partial(_rounded, tails.tanhshrink)
 gauss, exp_of_size = partial(tails.gauss, _this), partial(tails.exp_of_size, _this)
 rounding_of_difference = tails.rounding_of_difference
@@ -158,6 +159,10 @@ def sinh(x: Array) -> Array:
 
 def erf(x: Array) -> Array:
     return jax.scipy.special.erf(x)
+
+
+def lgamma(x: Array) -> Array:
+    return jax.scipy.special.gammaln(x)
 
 
 def sigmoid_slope(x: Array, times: Array, low: Array) -> Array:

@@ -23,7 +23,8 @@ _this = sys.modules[__name__]
 exp, expm1, log, log1p, sqrt, rint = np.exp, np.expm1, np.log, np.log1p, np.sqrt, np.rint
 absolute, sign, where, minimum, maximum = np.absolute, np.sign, np.where, np.minimum, np.maximum
 tanh, sinh, sin, cos = np.tanh, np.sinh, np.sin, np.cos
-erf, xlogy, xlog1py = scipy.special.erf, scipy.special.xlogy, scipy.special.xlog1py
+erf, lgamma = scipy.special.erf, scipy.special.gammaln
+xlogy, xlog1py = scipy.special.xlogy, scipy.special.xlog1py
 sum = partial(np.sum, axis=-1, keepdims=True)
 
 DEEP = {np.dtype(np.float64): 700.0}  #: exp(−700) is normal
@@ -40,6 +41,7 @@ decay, fma = partial(tails.decay, _this), partial(tails.fma, _this)
 mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
 softcap, tanhshrink = partial(tails.softcap, _this), partial(tails.tanhshrink, _this)
 expm1_less, root_of_square = partial(tails.expm1_less, _this), partial(tails.root_of_square, _this)
+lgamma_ratio = partial(tails.lgamma_ratio, _this)
 snake, snake_slope = partial(tails.snake, _this), partial(tails.snake_slope, _this)
 softmax, log_softmax = partial(tails.softmax, _this), partial(tails.log_softmax, _this)
 softmax_complement, sum_others = partial(tails.softmax_complement, _this), partial(tails.sum_others, _this)

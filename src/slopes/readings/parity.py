@@ -251,6 +251,9 @@ exp, expm1, log, log1p, sqrt, softplus = (
 )
 
 
+lgamma_ratio = partial(_other, "lgamma_ratio")
+
+
 def sin(x: Array) -> Array:
     """No sign is known of it."""
     return x if x.is_zero else x.table.signed(x.sign, ("sin", x.place))

@@ -23,7 +23,7 @@ i, j, C = sp.symbols("i j C", integer=True)
 converter[Constant] = lambda constant: sp.sympify(constant.text)  # by name, though it is a float
 
 exp, log, sqrt, tanh, sinh, sin, cos = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.sin, sp.cos
-erf, sign = sp.erf, sp.sign
+erf, lgamma, sign = sp.erf, sp.loggamma, sp.sign
 absolute, minimum, maximum = sp.Abs, sp.Min, sp.Max
 number = sp.sympify
 rounding_of_difference = textbook.rounding_of_difference
@@ -32,6 +32,7 @@ product, quotient, fma, cubic = textbook.product, textbook.quotient, textbook.fm
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
 sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)
 snake, snake_slope = partial(textbook.snake, _this), partial(textbook.snake_slope, _this)
+lgamma_ratio = partial(textbook.lgamma_ratio, _this)
 root_of_square, expm1_less = partial(textbook.root_of_square, _this), partial(textbook.expm1_less, _this)
 softmax_complement, log_softmax = partial(textbook.softmax_complement, _this), partial(textbook.log_softmax, _this)
 sum_others, expected_log = partial(textbook.sum_others, _this), partial(textbook.expected_log, _this)

@@ -131,6 +131,10 @@ def softcap(r: ModuleType, x: Array, cap: Array) -> Array:
     return r.tanh(x / cap) * cap
 
 
+def lgamma_ratio(r: ModuleType, x: Array) -> Array:
+    return r.lgamma(x) - r.lgamma(x + 0.5) + r.log(x) / 2
+
+
 def mish(r: ModuleType, x: Array) -> Array:
     return x * r.tanh(r.softplus(x, 1.0))
 

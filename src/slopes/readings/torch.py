@@ -23,7 +23,7 @@ Tensor = torch.Tensor
 # --------------------------------------------------------------------------------------- primitives
 
 exp, log, sqrt, rint = torch.exp, torch.log, torch.sqrt, torch.round
-sinh, erf, sign = torch.sinh, torch.erf, torch.sign
+sinh, erf, lgamma, sign = torch.sinh, torch.erf, torch.lgamma, torch.sign
 sin, cos = torch.sin, torch.cos
 sum = partial(torch.sum, dim=-1, keepdim=True)
 
@@ -34,6 +34,7 @@ SPLIT = {torch.float64: 2.0**20, torch.float32: 2.0**6}
 decay, softplus = partial(tails.decay, _this), partial(tails.softplus, _this)
 mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
 softcap, expm1_less = partial(tails.softcap, _this), partial(tails.expm1_less, _this)
+lgamma_ratio = partial(tails.lgamma_ratio, _this)
 root_of_square = partial(tails.root_of_square, _this)
 log_softmax = partial(tails.log_softmax, _this)
 sum_others, softmax_logit = partial(tails.sum_others, _this), partial(tails.softmax_logit, _this)

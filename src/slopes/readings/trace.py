@@ -33,6 +33,7 @@ LACKING = (
     "inner",
     "jaccard_steps",
     "joined",
+    "lgamma",
     "ranks",
     "softmax_pulled_closely",
     "sum_pairs",
@@ -289,6 +290,7 @@ exp, expm1, log, log1p, sqrt, rint = map(_elementary, ("exp", "expm1", "log", "l
 sin, cos, tanh, sinh = map(_elementary, ("sin", "cos", "tanh", "sinh"))
 mish, mish_slope, tanhshrink = map(_elementary, ("mish", "mish_slope", "tanhshrink"))
 expm1_less, erf = _elementary("expm1_less"), _elementary("erf")
+lgamma_ratio = partial(tails.lgamma_ratio, _this)
 minimum, maximum = partial(tails.minimum, _this, Traced), partial(tails.maximum, _this, Traced)
 zero_dimensional = stop_gradient = with_slope_of = just_above = textbook.unchanged
 rounding_of_difference = tails.rounding_of_difference
