@@ -120,6 +120,18 @@ def test_the_zero_inflated_likelihood_is_scipys_but_for_terms_of_the_target():
         assert np.isinf(zero_inflated_poisson_nll.slope(far, np.zeros(4), certain)).all()
 
 
+@pytest.mark.parametrize(("make", "most"), [(np.asarray, 2.0**-60), (lambda x: torch.tensor(x).float(), 2.0**-45)])
+def test_exponentials_have_further_digits(make, most):
+    mpmath = pytest.importorskip("mpmath")
+    x = make(np.concatenate([np.linspace(-9.9, 9.9, 500), [0.0, 1e-9, 6.625]]))
+    high, low = (np.asarray(part, np.float64) for part in slopes.ops.exp_parts(x))
+    with mpmath.workdps(40):
+        for number, one, other in zip(np.asarray(x, np.float64), high, low, strict=True):
+            exact = mpmath.exp(mpmath.mpf(number))
+            assert abs(mpmath.mpf(one) + mpmath.mpf(other) - exact) <= most * exact
+    assert not slopes.ops.exp_parts(make(np.array([10.0, 80.0, -80.0])))[1].any()
+
+
 def test_all_gradients_of_the_zero_inflated_likelihood_keep_their_digits():
     """By autograd through the body, by both arguments that are learned, where a 0 is likely and where it is not."""
     mpmath = pytest.importorskip("mpmath")

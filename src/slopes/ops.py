@@ -87,6 +87,12 @@ def decay(x: Array, times: Array) -> Array:
     return reading(x).decay(x, times)
 
 
+def exp_parts(x: Array) -> tuple[Array, Array]:
+    """(high, low) of exp(x), for another exponential of it; `low` is constant for autograd, and 0 from |x| = 10 on."""
+    high, low = reading(x).exp_parts(x)
+    return high, low
+
+
 def expm1(x: Array) -> Array:
     """exp(x) − 1, without cancelling near 0."""
     return reading(x).expm1(x)

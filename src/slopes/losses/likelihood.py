@@ -16,7 +16,6 @@ from slopes.ops import (
     erf,
     exp,
     expm1,
-    expm1_less,
     log,
     log1p,
     log2,
@@ -38,21 +37,6 @@ HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-
 TWICE_DENSITY = Constant("sqrt(2/pi)", 0.7978845608028654, -4.98465440455546e-17)
 INVERSE_ROOT_PI = Constant("1/sqrt(pi)", 0.5641895835477563, 7.66772980658294e-18)
 CENTRE = Constant("(sqrt(2)-1)/sqrt(2*pi)", 0.1652473031463236, 4.8354262137313275e-18)
-SQUARINGS = 16  #: so that a share of the exponent has a tiny square
-
-
-def _rate(prediction):
-    """(exp(prediction), its rounding error where that counts in another exponential), by squaring."""
-    rate = exp(prediction)
-    near = absolute(prediction) < 10
-    part = where(near, prediction, 0.0) / 2**SQUARINGS
-    one = where(near, 1.0, 2.0)  # XLA would cancel a constant
-    high = one + part
-    low = (part - (high - one)) + expm1_less(part)
-    for _ in range(SQUARINGS):
-        square = high * high
-        high, low = square, ops.fma(high, high, -square) + low * (2 * high + low)
-    return rate, ops.stop_gradient(where(near, (high - where(near, rate, 0.0)) + low, 0.0))
 
 
 def _near_one(prediction, target):
@@ -379,7 +363,7 @@ def _(prediction, target, zero_logit):
     near, _, excess = _near_one(prediction, target)
     count = where(near, excess, exp(where(target == 0, 0.0, prediction)) - target)
     far = prediction > 100  # then only a rate beside an infinite logit counts
-    rate, low = _rate(where(far | (target > 0), 0.0, prediction))
+    rate, low = ops.exp_parts(where(far | (target > 0), 0.0, prediction))
     shift = where(absolute(zero_logit) < 1e5, -zero_logit, 0.0)  # beyond, rounding errors do not count
     rest = ops.stop_gradient(ops.rounding_of_difference(shift, where(rate < 1e5, rate, 0.0)) - low)
     zero = sigmoid(-zero_logit - rate, times=rate, low=rest)

@@ -422,6 +422,10 @@ def enter(x: Array, label: str, like: Array | None = None) -> Array:
     return Exact(x)
 
 
+def exp_parts(x: Array) -> tuple[Array, Any]:
+    return exp(x), 0
+
+
 def ranks(x: Array) -> tuple[Array, Array]:
     """By all pairs."""
     one, other = x[..., :, None], x[..., None, :]

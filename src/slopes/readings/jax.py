@@ -186,6 +186,18 @@ sum_others, softmax_logit = partial(tails.sum_others, _this), partial(tails.soft
 softmax_pulled_closely = partial(tails.softmax_pulled, _this)
 above_simplex_threshold, top = partial(tails.above_simplex_threshold, _this), partial(tails.top, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
+
+
+def exp_parts(x: Array) -> tuple[Array, Array]:
+    """Of float32 by a pair."""
+    if x.dtype != SINGLE:
+        return tails.exp_parts(_this, x)
+    high, near = jnp.exp(x), jnp.abs(x) < 10
+    wide = pairs.exp(pairs.pair(jnp.where(near, x, 0.0)))
+    low = rounded(wide - jnp.where(near, high, 0.0))
+    return high, stop_gradient(jnp.where(near, low, 0.0))
+
+
 levels, ranks = partial(tails.levels, _this), partial(tails.ranks, _this)
 cumsum = partial(jnp.cumsum, axis=-1)
 

@@ -52,6 +52,7 @@ overlap_slopes = partial(tails.overlap_slopes, _this)
 
 top, above_simplex_threshold = partial(tails.top, _this), partial(tails.above_simplex_threshold, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
+exp_parts = partial(tails.exp_parts, _this)
 levels, ranks = partial(tails.levels, _this), partial(tails.ranks, _this)
 cumsum = partial(np.cumsum, axis=-1)
 zero_dimensional = stop_gradient = with_slope_of = double = double_for = just_above = textbook.unchanged

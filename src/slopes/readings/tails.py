@@ -198,6 +198,23 @@ def sigmoid_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
     return divide(r.where(left, small, 1.0), r.where(left, low, 0.0), whole, small - (whole - 1) + low)
 
 
+SQUARINGS = 16  #: so that a share of the exponent has a tiny square
+
+
+def exp_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
+    """By squaring the exponential of a share of x."""
+    high = r.exp(x)
+    near = r.absolute(x) < 10
+    share = r.where(near, x, 0.0) / 2**SQUARINGS
+    one = r.where(near, 1.0, 0.5)  # XLA would cancel a constant
+    power = one + share
+    low = (share - (power - one)) + r.expm1_less(share)
+    for _ in range(SQUARINGS):
+        square = power * power
+        power, low = square, r.fma(power, power, -square) + low * (2 * power + low)
+    return high, r.stop_gradient(r.where(near, (power - r.where(near, high, 0.0)) + low, 0.0))
+
+
 def exp_of_size(r: ModuleType, x: Array) -> tuple[Array, Array]:
     """(high, low) of exp(−|x|); low is 0 for sizes above 1."""
     size = r.where(x < 0, x, -x)

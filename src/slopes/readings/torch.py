@@ -215,6 +215,16 @@ def double_for(x: Array, *parameters: Array) -> Array:
 
 top = partial(tails.top, _this)
 sum_pairs, jaccard_steps = partial(tails.sum_pairs, _this), partial(tails.jaccard_steps, _this)
+
+
+def exp_parts(x: Array) -> tuple[Array, Array]:
+    """Of float32 by float64."""
+    if x.dtype == torch.float64:
+        return tails.exp_parts(_this, x)
+    high, wide = torch.exp(x), torch.exp(double(x.detach()))
+    return high, torch.where(x.detach().abs() < 10, wide - high.detach(), 0.0).to(x.dtype)
+
+
 levels, ranks = partial(tails.levels, _this), partial(tails.ranks, _this)
 cumsum = partial(torch.cumsum, dim=-1)
 

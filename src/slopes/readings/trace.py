@@ -311,6 +311,14 @@ def exp_of_size(x: Array) -> tuple[Array, Array]:
     return decay(size, 1.0), size._recorder.compute("low_of_exp", size)
 
 
+def exp_parts(x: Array) -> tuple[Array, Array]:
+    """Of float32 by float64."""
+    if x.dtype == "float64":
+        return tails.exp_parts(_this, x)
+    high, near = exp(x), absolute(x) < 10
+    return high, x._recorder.value(where(near, exp(double(x)) - double(high), 0.0), x.dtype)
+
+
 def where(condition: Array, a: Array, b: Array) -> Array:
     return condition._recorder.select(condition, a, b)
 
