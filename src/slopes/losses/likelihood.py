@@ -32,6 +32,8 @@ from slopes.ops import (
     xlogy,
 )
 
+AMINI = Paper("Amini, Schwarting, Soleimany, Rus", 2019, "Deep evidential regression", "arXiv:1910.02600")
+
 HALF_LOG_PI = Constant("log(pi)/2", 0.5723649429247001, 5.132975581353913e-18)
 HALF_LOG_2PI = Constant("log(2*pi)/2", 0.9189385332046728, -3.8782941580672414e-17)
 TWICE_DENSITY = Constant("sqrt(2/pi)", 0.7978845608028654, -4.98465440455546e-17)
@@ -205,9 +207,6 @@ def _crps(z):
     return z * erf(z / sqrt2) + TWICE_DENSITY * exp(-z * z / 2) - INVERSE_ROOT_PI
 
 
-AMINI = Paper("Amini, Schwarting, Soleimany, Rus", 2019, "Deep evidential regression", "arXiv:1910.02600")
-
-
 @loss(
     "evidence", minimum=None, papers=(AMINI,),
     definition=lambda f, y, evidence, shape, scale: (
@@ -218,16 +217,16 @@ AMINI = Paper("Amini, Schwarting, Soleimany, Rus", 2019, "Deep evidential regres
 def evidential_nll(prediction, target, evidence, shape, scale):
     """Evidential likelihood: how unlikely the target is for a normal distribution of uncertain mean and variance.
 
-    The mean has the evidence of so many samples; the variance has an inverse gamma distribution of shape and scale, so
-    the likelihood is Student's. The paper adds `evidential_penalty`: ``evidential_nll + 0.01 * evidential_penalty``.
-    The logarithms of both gamma functions would cancel; far from the target those of the residual do not.
+    The mean is as uncertain as one of `evidence` samples; the variance has an inverse gamma distribution of shape and
+    scale, so the likelihood is Student's. The paper adds a penalty: ``evidential_nll + 0.01 * evidential_penalty``.
+    Logarithms that would cancel are taken of quotients, of gamma functions, too.
     """
     spread, root = _spread(evidence, scale), sqrt(shape)
     x = absolute(_residual_over(prediction, target, spread))
     near, far = where(x > 1, 0.0, x), where(x > 1, x, inf)
-    half = absolute(prediction / 2 - target / 2)  # the residual may overflow
-    size = _log_quotient(where(x > 1, half, spread / 2), root) + log2
-    distance = where(x == inf, _log_quotient(where(x > 1, half, spread / 2), spread / 2), log(where(x > 1, far, 1.0)))
+    half = where(x > 1, absolute(prediction / 2 - target / 2), spread / 2)  # the residual may overflow
+    size = _log_quotient(half, root) + log2
+    distance = where(x == inf, _log_quotient(half, spread / 2), log(where(x > 1, far, 1.0)))
     bent = log1p(near**2) + log1p((1 / far) ** 2)
     return size + HALF_LOG_PI + ops.lgamma_ratio(shape) + bent / 2 + shape * (bent + 2 * distance)
 
