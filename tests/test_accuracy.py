@@ -732,3 +732,11 @@ def test_second_derivatives_of_msle_are_off_by_a_difference():
     rounded = 2 * (1 - np.array([float(log) for log in logs])) / (1 + x) ** 2
     assert np.nanmax(errors(ours)) > 4
     assert np.nanmax(errors(rounded)) > 4 > 3 > np.nanmax(errors(exact))
+
+
+def test_second_derivatives_of_z_loss_are_off_by_a_difference():
+    arguments, ours, errors = second_derivatives("z_loss", "float32")
+    wide = tuple(x.astype(np.float64) if x.dtype.kind == "f" else x for x in arguments)
+    grid = Grid(slopes.z_loss, "float64", second=True)
+    rounded = np.float32(grid.by_torch(wide)["second"])
+    assert np.nanmax(errors(ours)) > 4 > 1 > np.nanmax(errors(rounded))

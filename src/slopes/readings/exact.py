@@ -307,7 +307,7 @@ overlap_slopes = partial(textbook.overlap_slopes, _this)
 
 
 def absolute(x: Array) -> Array:
-    return where(x < 0, -x, where(x == 0, 0 * x, x))
+    return where(x < 0, -x, x)
 
 
 sign = _lift(lambda v: v.sgn(), lambda v: 0)
