@@ -66,12 +66,13 @@ def check(loss, pairs, arguments, convert, **options):
 # ------------------------------------------------------------------------------------------ of one kind
 
 
-Z_LOSS = slopes.cross_entropy + 0.1 * slopes.z_loss
+Z_LOSSES = {"sum": slopes.cross_entropy + 0.1 * slopes.z_loss, "option": slopes.cross_entropy.with_(z_loss=0.1)}
 
 
+@pytest.mark.parametrize("form", Z_LOSSES)
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 @pytest.mark.parametrize("classes", [None, np.array([1.0, 2.0, 0.5])], ids=["alike", "weighed"])
-def test_z_loss_counts_rows_as_cross_entropy_does(convert, classes, smoothing):
+def test_z_loss_counts_rows_as_cross_entropy_does(form, convert, classes, smoothing):
     """By hand: both terms have the weight of a row and of its classes, which the mean divides by."""
     labels = np.where(np.random.default_rng(1).random(LABELS.shape) < 0.2, -100, LABELS)
     options = {
@@ -86,12 +87,12 @@ def test_z_loss_counts_rows_as_cross_entropy_does(convert, classes, smoothing):
     totals = np.log(np.exp(LOGITS).sum(-1, keepdims=True))
     wanted = (targets * (totals - LOGITS + 0.1 * totals**2)).sum() / targets.sum()
     given = {name: convert(x) if isinstance(x, np.ndarray) else x for name, x in options.items()}
-    value, slope = Z_LOSS.value_and_slope(convert(LOGITS), convert(labels), **given)
+    value, slope = Z_LOSSES[form].value_and_slope(convert(LOGITS), convert(labels), **given)
     rtol = 1e-13 if "64" in str(value.dtype) else 2e-6
     np.testing.assert_allclose(value, wanted, rtol=rtol)
     drawn = targets.sum(-1, keepdims=True) * np.exp(LOGITS - totals) * (1 + 0.2 * totals)
     np.testing.assert_allclose(slope, (drawn - targets) / targets.sum(), rtol=rtol, atol=rtol)
-    check(Z_LOSS, {slopes.cross_entropy: 1, slopes.z_loss: 0.1}, (LOGITS, labels), convert, **options)
+    check(Z_LOSSES[form], {slopes.cross_entropy: 1, slopes.z_loss: 0.1}, (LOGITS, labels), convert, **options)
 
 
 def test_z_loss_is_the_same_for_every_label():

@@ -678,6 +678,7 @@ class _CrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
         weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
         axis: int = -1, class_weight: _Values | None = None, label_smoothing: float = 0.0,
         ignore_index: int | None = None, from_probabilities: bool = False, base: _ArrayParameter = 2.718281828459045,
+        z_loss: _ArrayParameter | None = None,
     ) -> _Mean_co: ...
     @overload
     def __call__(
@@ -685,6 +686,7 @@ class _CrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
         mask: _Values | None = None, divisor: _ArrayParameter | None = None, axis: int = -1,
         class_weight: _Values | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
         from_probabilities: bool = False, base: _ArrayParameter = 2.718281828459045,
+        z_loss: _ArrayParameter | None = None,
     ) -> _Each_co: ...
     @overload
     def __call__(
@@ -692,6 +694,7 @@ class _CrossEntropyCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
         mask: Tensor | None = None, divisor: _TensorParameter | None = None, axis: int = -1,
         class_weight: Tensor | None = None, label_smoothing: float = 0.0, ignore_index: int | None = None,
         from_probabilities: bool = False, base: _TensorParameter = 2.718281828459045,
+        z_loss: _TensorParameter | None = None,
     ) -> _Tensors_co: ...
 class _CrossEntropy(_CrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
@@ -700,7 +703,10 @@ class _CrossEntropy(_CrossEntropyCall[_Floating, _Array, Tensor], Loss):
     @property
     def slope(self) -> _CrossEntropyCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
-    def with_(self, *, from_probabilities: bool = False, base: _Parameter = 2.718281828459045) -> Self: ...
+    def with_(
+        self, *, from_probabilities: bool = False, base: _Parameter = 2.718281828459045,
+        z_loss: _Parameter | None = None,
+    ) -> Self: ...
 
 class _ClassificationCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from slopes import ops
 from slopes.card import loss
-from slopes.domains import AboveOne, Flag, Interval, OneOf, Positive
+from slopes.domains import AboveOne, Flag, Interval, NonNegativeOrNone, OneOf, Positive
 from slopes.facts import Paper
 from slopes.ops import (
     absolute,
@@ -86,7 +86,10 @@ def _(prediction, target, *, base):
 
 @loss(
     "classification", convex=True,
-    definition=lambda z, y, base, **_: -ops.expected(log(exp(z) / ops.sum(exp(z))), y) / log(base),
+    definition=lambda z, y, base, z_loss, **_: (
+        -ops.expected(log(exp(z) / ops.sum(exp(z))), y) / log(base)
+        + (0 if z_loss is None else z_loss * ops.expected(log(ops.sum(exp(z))) ** 2 + 0 * z, y))
+    ),
     same_as={
         "torch": "nn.functional.cross_entropy(prediction, target, reduction='none')",
         "optax": "losses.softmax_cross_entropy_with_integer_labels(prediction, target)",
@@ -103,23 +106,27 @@ def _(prediction, target, *, base):
         "smp": "losses.SoftCrossEntropyLoss(reduction='none', smooth_factor=0)(prediction, target)[:, 0]",
     },
 )  # fmt: skip
-def cross_entropy(prediction, target, *, from_probabilities: Flag = False, base: AboveOne = e):
+def cross_entropy(
+    prediction, target, *, from_probabilities: Flag = False, base: AboveOne = e, z_loss: NonNegativeOrNone = None
+):
     """Softmax cross-entropy: the surprise, −log p, at the right class, of rows of logits.
 
-    Value and slope keep their digits at sure logits: 1 − p is summed from the other classes.
+    At sure logits 1 − p is summed from the other classes. Of logits, `z_loss` times ``slopes.z_loss`` is added.
     """
     if from_probabilities:
         return categorical_cross_entropy.body(prediction, target, base=base)
-    return -ops.expected(log_softmax(prediction), target) / log(base)
+    surprise = -ops.expected(log_softmax(prediction), target) / log(base)
+    return surprise if z_loss is None else surprise + z_loss * _square_of_total(prediction, target)
 
 
 @cross_entropy.derivative
-def _(prediction, target, *, from_probabilities, base):
+def _(prediction, target, *, from_probabilities, base, z_loss):
     if from_probabilities:
         return categorical_cross_entropy.slope_body(prediction, target, base=base)
     rows = ops.one_hot(target, like=prediction)
     others = 1 - rows if target.ndim < prediction.ndim else ops.sum_others(rows, rows)
-    return (softmax(prediction) * others - rows * softmax_complement(prediction)) / log(base)
+    rise = (softmax(prediction) * others - rows * softmax_complement(prediction)) / log(base)
+    return rise if z_loss is None else rise + z_loss * _rise_of_square(prediction, target)
 
 
 @loss(
@@ -146,6 +153,16 @@ def _log_total(prediction):
     return ops.sum(where(ops.top(prediction) == 1, prediction - log_softmax(prediction), 0.0))
 
 
+def _square_of_total(prediction, target):
+    return ops.scaled(_log_total(prediction) ** 2, ops.sum(ops.one_hot(target, like=prediction)))[..., 0]
+
+
+def _rise_of_square(prediction, target):
+    total = _log_total(prediction)
+    share = ops.stop_gradient_if_tiny(softmax(prediction), 1 + 8 * absolute(total))  # second slopes overflow
+    return 2 * (share * total) * ops.sum(ops.one_hot(target, like=prediction))
+
+
 @loss(
     "classification", minimum=None, ignores_target=True,
     papers=(
@@ -159,17 +176,15 @@ def _log_total(prediction):
 def z_loss(prediction, target):
     """Z-loss: the square of the logarithm of the sum of exponentials, of rows of logits, whatever their target.
 
-    It keeps logits near those whose exponentials sum to 1, as ``slopes.cross_entropy + 1e-4 * slopes.z_loss`` in PaLM.
+    It keeps logits near those whose exponentials sum to 1, as ``slopes.cross_entropy(..., z_loss=1e-4)`` in PaLM.
     The target tells alone which rows count, and by class weights how much, as for `cross_entropy`.
     """
-    return ops.scaled(_log_total(prediction) ** 2, ops.sum(ops.one_hot(target, like=prediction)))[..., 0]
+    return _square_of_total(prediction, target)
 
 
 @z_loss.derivative
 def _(prediction, target):
-    total = _log_total(prediction)
-    share = ops.stop_gradient_if_tiny(softmax(prediction), 1 + 8 * absolute(total))  # second slopes overflow
-    return 2 * (share * total) * ops.sum(ops.one_hot(target, like=prediction))
+    return _rise_of_square(prediction, target)
 
 
 @loss(
@@ -198,7 +213,9 @@ def poly1(prediction, target, *, epsilon: AboveMinusOne = 2.0):
 @poly1.derivative
 def _(prediction, target, *, epsilon):
     pulled = softmax_pulled(prediction, ops.one_hot(target, like=prediction))
-    return cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e) - epsilon * pulled
+    return (
+        cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e, z_loss=None) - epsilon * pulled
+    )
 
 
 @loss(
@@ -250,7 +267,10 @@ def symmetric_cross_entropy(prediction, target, *, alpha: Positive = 0.1, beta: 
 def _(prediction, target, *, alpha, beta, floor):
     relief = log(maximum(ops.one_hot(target, like=prediction), floor) / floor)  # 0 at a target of 0: no cancelling
     drawn = softmax_pulled(prediction, relief)
-    return alpha * cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e) - beta * drawn
+    return (
+        alpha * cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e, z_loss=None)
+        - beta * drawn
+    )
 
 
 @loss(
@@ -272,7 +292,7 @@ def logit_adjusted(prediction, target, *, prior: Positive = 1.0, tau: Positive =
 @logit_adjusted.derivative
 def _(prediction, target, *, prior, tau):
     shifted = prediction + tau * log(prior)
-    return cross_entropy.slope_body(shifted, target, from_probabilities=False, base=e)
+    return cross_entropy.slope_body(shifted, target, from_probabilities=False, base=e, z_loss=None)
 
 
 @loss(

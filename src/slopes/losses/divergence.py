@@ -147,7 +147,7 @@ def kl_div(prediction, target, *, from_probabilities: Flag = False):
 
 @kl_div.derivative
 def _(prediction, target, *, from_probabilities):
-    return cross_entropy.slope_body(prediction, target, from_probabilities=from_probabilities, base=e)
+    return cross_entropy.slope_body(prediction, target, from_probabilities=from_probabilities, base=e, z_loss=None)
 
 
 @loss(
