@@ -333,8 +333,8 @@ class Kind:
     def symbols(self) -> tuple[str, ...]:
         """Arguments of the body as TeX."""
         known = {
-            "prediction": "\\hat{y}", "target": "y", "variance": "v", "evidence": "\\nu", "shape": "\\alpha",
-            "scale": "\\beta",
+            "prediction": "\\hat{y}", "target": "y", "variance": "v", "evidence": "nu", "shape": "alpha",
+            "scale": "beta",
         }  # fmt: skip
         return tuple(known.get(name, name) for name in self.body)
 

@@ -210,8 +210,9 @@ def _crps(z):
 @loss(
     "evidence", minimum=None, papers=(AMINI,),
     definition=lambda f, y, evidence, shape, scale: (
-        log(pi / evidence) / 2 - shape * log(2 * scale * (1 + evidence)) + ops.lgamma(shape) - ops.lgamma(shape + 0.5)
-        + (shape + 0.5) * log((y - f) ** 2 * evidence + 2 * scale * (1 + evidence))
+        log(pi / evidence) / 2 + ops.lgamma(shape) - ops.lgamma((2 * shape + 1) / 2)
+        + log((y - f) ** 2 * evidence + 2 * scale * (1 + evidence)) * (2 * shape + 1) / 2
+        - shape * log(2 * scale * (1 + evidence))
     ),
 )  # fmt: skip
 def evidential_nll(prediction, target, evidence, shape, scale):
@@ -337,7 +338,7 @@ def _tweedie(prediction, target, power):
         ),
     ),
     definition=lambda f, y, z: where(
-        y == 0, -log((exp(z) + exp(-exp(f))) / (1 + exp(z))), log(1 + exp(z)) + exp(f) - y * f
+        y > 0, log(1 + exp(z)) + exp(f) - y * f, -log((exp(z) + exp(-exp(f))) / (1 + exp(z)))
     ),
 )  # fmt: skip
 def zero_inflated_poisson_nll(prediction, target, zero_logit):

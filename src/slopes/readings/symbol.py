@@ -23,7 +23,7 @@ i, j, C = sp.symbols("i j C", integer=True)
 converter[Constant] = lambda constant: sp.sympify(constant.text)  # by name, though it is a float
 
 exp, log, sqrt, tanh, sinh, sin, cos = sp.exp, sp.log, sp.sqrt, sp.tanh, sp.sinh, sp.sin, sp.cos
-erf, lgamma, sign = sp.erf, sp.loggamma, sp.sign
+erf, sign = sp.erf, sp.sign
 absolute, minimum, maximum = sp.Abs, sp.Min, sp.Max
 number = sp.sympify
 rounding_of_difference = textbook.rounding_of_difference
@@ -71,6 +71,10 @@ def gate_slope(x: Array, y: Array, times: Array, low: Array, y_low: Array) -> Ar
 
 def softplus(x: Array, beta: Array) -> Array:
     return sp.log(1 + sp.exp(_one(beta) * x)) / _one(beta)
+
+
+def lgamma(x: Array) -> Array:
+    return sp.log(sp.gamma(x))
 
 
 def mish_slope(x: Array) -> Array:
