@@ -16,7 +16,7 @@ require_kernels()
 from click.testing import CliRunner  # noqa: E402
 
 import slopes  # noqa: E402
-from slopes import cli  # noqa: E402
+from slopes import cli, kernels  # noqa: E402
 from slopes.accuracy import exhaustive, updating  # noqa: E402
 from slopes.accuracy.exhaustive import READINGS, THRESHOLDS, Count, Truth, count_all, read_counts  # noqa: E402
 from slopes.truth.errors import ulps  # noqa: E402
@@ -153,6 +153,18 @@ def test_a_count_with_other_code_is_stale_and_starts_anew(few, monkeypatch):
         again = count_all([slopes.relu], few, ("NumPy",), progress=lambda *told: done.append(told))
         assert len(done) == 4
         assert not any(count.is_stale for count in again)
+    finally:
+        exhaustive.digest_of.cache_clear()
+
+
+def test_the_digest_is_not_of_the_imports_of_a_kernel(monkeypatch):
+    """They name functions of all kernels, so each new function would make every count stale."""
+    plain, digest = kernels.source, exhaustive.digest_of(slopes.tanh, "kernel")
+    try:
+        for added, is_kept in (("from slopes.kernels.arithmetic.elementary import new\n", True), ("X = 1\n", False)):
+            monkeypatch.setattr(kernels, "source", lambda *names, added=added, **form: added + plain(*names, **form))
+            exhaustive.digest_of.cache_clear()
+            assert (exhaustive.digest_of(slopes.tanh, "kernel") == digest) == is_kept
     finally:
         exhaustive.digest_of.cache_clear()
 
