@@ -69,6 +69,7 @@ def test_signature_and_docstring_reach_the_editor():
         "ignore_index",
         "from_probabilities",
         "base",
+        "z_loss",
     ]
     assert inspect.getdoc(slopes.gelu).startswith(
         "gelu(x, *, approximate='none', out=None)\n\nGaussian error linear unit"
