@@ -349,7 +349,7 @@ corn = coral
 
 @row
 def ordinal_logistic(p, t):
-    """The chance of lying above the grade below less that of lying above the grade."""
+    """The chance of a grade: the chance that it or a higher one is right, less the chance that a higher one is."""
     above = [1 / (1 + m.exp(-x)) for x in p]
     least = above[list(t).index(1)] if 1 in t else 1
     return -m.log(least - (above[list(t).index(-1)] if -1 in t else 0))

@@ -99,7 +99,7 @@ INPUTS = {
     "target": "np.array([0.3, -0.8, 1.1, 1.9, 0.6])",
     "errors": "target[:, None] - logits",
     "apart": "abs(logits[:, :, None] - logits[:, None, :]).sum((1, 2))",
-}  #: the arrays of the formulas, in the order in which each needs the ones before
+}  #: arrays of the formulas; an array may use the arrays above it
 
 
 class Formula(NamedTuple):
@@ -215,7 +215,7 @@ def arrays() -> dict[str, Any]:
 
 
 def computed(formula: Formula) -> tuple[float, float, float]:
-    """(the formula's number, that of slopes by default, that of the call which gives the formula's)."""
+    """(number by the formula, number by the defaults of slopes, number by the call of slopes that should equal it)."""
     known = arrays()
     own = formula.same or formula.default
     return tuple(float(eval(source, dict(known))) for source in (formula.formula, formula.default, own))  # type: ignore[return-value]

@@ -71,9 +71,10 @@ is left out, and no error is divided by anything: beside a root of a slope, as a
 an ulp of the result is a tiny part of an ulp of the terms. The exact results come from the card's kernel in float64.
 How far its polynomials are from their functions is proved; its roundings are not, so Arb measures the largest error of
 that kernel at random numbers, relative to the result or to the input times the slope, and 16 times as much is taken for
-its doubt. Where the doubt leaves open whether an error is above, Arb decides. NaN are 16,777,214 of the numbers, at
-which some of PyTorch's slopes are numbers. "kernel" is a large array, "torch kernel" a large tensor, "NumPy" and
-"torch" are small ones, and "PyTorch" is its own function. A mark † says that the code has changed since.
+its doubt. Where the doubt leaves open whether an error is above, Arb decides. 16,777,214 of the numbers are NaN, and
+a result that is a number there is wrong, as some of PyTorch's slopes are. "kernel" is a large array, "torch kernel" a
+large tensor, "NumPy" and "torch" are small ones, and "PyTorch" is its own function. A mark † says that the code has
+changed since.
 
 All readings of an activation take 0.1 to 1.7 hours of one core, all activations 18: "torch" 9.2, "NumPy" 3.9, "torch
 kernel" 1.7, "PyTorch" 1.5, "kernel" 1.1, and the exact results 0.9, by

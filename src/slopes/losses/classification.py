@@ -84,11 +84,15 @@ def _(prediction, target, *, base):
     return -ratio(ops.one_hot(target, like=prediction), prediction) / log(base)
 
 
+def _squared_log(z, y):
+    return ops.expected(log(ops.sum(exp(z))) ** 2 + 0 * z, y)
+
+
 @loss(
     "classification", convex=True,
     definition=lambda z, y, base, z_loss, **_: (
         -ops.expected(log(exp(z) / ops.sum(exp(z))), y) / log(base)
-        + (0 if z_loss is None else z_loss * ops.expected(log(ops.sum(exp(z))) ** 2 + 0 * z, y))
+        + (0 if z_loss is None else z_loss * _squared_log(z, y))
     ),
     same_as={
         "torch": "nn.functional.cross_entropy(prediction, target, reduction='none')",
@@ -123,9 +127,7 @@ def cross_entropy(
 def _(prediction, target, *, from_probabilities, base, z_loss):
     if from_probabilities:
         return categorical_cross_entropy.slope_body(prediction, target, base=base)
-    rows = ops.one_hot(target, like=prediction)
-    others = 1 - rows if target.ndim < prediction.ndim else ops.sum_others(rows, rows)
-    rise = (softmax(prediction) * others - rows * softmax_complement(prediction)) / log(base)
+    rise = _rise_of_surprise(prediction, target) / log(base)
     return rise if z_loss is None else rise + z_loss * _rise_of_square(prediction, target)
 
 
@@ -146,6 +148,12 @@ def nll(prediction, target):
 @nll.derivative
 def _(prediction, target):
     return -ops.one_hot(target, like=prediction)
+
+
+def _rise_of_surprise(prediction, target):
+    rows = ops.one_hot(target, like=prediction)
+    others = 1 - rows if target.ndim < prediction.ndim else ops.sum_others(rows, rows)
+    return softmax(prediction) * others - rows * softmax_complement(prediction)
 
 
 def _log_total(prediction):
@@ -171,7 +179,7 @@ def _rise_of_square(prediction, target):
         ),
         Paper("Chowdhery et al.", 2022, "PaLM: Scaling Language Modeling with Pathways", "arXiv:2204.02311"),
     ),
-    definition=lambda z, y: ops.expected(log(ops.sum(exp(z))) ** 2 + 0 * z, y),
+    definition=_squared_log,
 )  # fmt: skip
 def z_loss(prediction, target):
     """Z-loss: the square of the logarithm of the sum of exponentials, of rows of logits, whatever their target.
@@ -213,9 +221,7 @@ def poly1(prediction, target, *, epsilon: AboveMinusOne = 2.0):
 @poly1.derivative
 def _(prediction, target, *, epsilon):
     pulled = softmax_pulled(prediction, ops.one_hot(target, like=prediction))
-    return (
-        cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e, z_loss=None) - epsilon * pulled
-    )
+    return _rise_of_surprise(prediction, target) - epsilon * pulled
 
 
 @loss(
@@ -267,10 +273,7 @@ def symmetric_cross_entropy(prediction, target, *, alpha: Positive = 0.1, beta: 
 def _(prediction, target, *, alpha, beta, floor):
     relief = log(maximum(ops.one_hot(target, like=prediction), floor) / floor)  # 0 at a target of 0: no cancelling
     drawn = softmax_pulled(prediction, relief)
-    return (
-        alpha * cross_entropy.slope_body(prediction, target, from_probabilities=False, base=e, z_loss=None)
-        - beta * drawn
-    )
+    return alpha * _rise_of_surprise(prediction, target) - beta * drawn
 
 
 @loss(
@@ -291,8 +294,7 @@ def logit_adjusted(prediction, target, *, prior: Positive = 1.0, tau: Positive =
 
 @logit_adjusted.derivative
 def _(prediction, target, *, prior, tau):
-    shifted = prediction + tau * log(prior)
-    return cross_entropy.slope_body(shifted, target, from_probabilities=False, base=e, z_loss=None)
+    return _rise_of_surprise(prediction + tau * log(prior), target)
 
 
 @loss(

@@ -298,7 +298,7 @@ rounding_of_difference = textbook.rounding_of_difference
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
 sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)
 snake, snake_slope = partial(textbook.snake, _this), partial(textbook.snake_slope, _this)
-lgamma_ratio = partial(textbook.lgamma_ratio, _this)
+lgamma_ratio, exp_parts = partial(textbook.lgamma_ratio, _this), partial(textbook.exp_parts, _this)
 root_of_square, expm1_less = partial(textbook.root_of_square, _this), partial(textbook.expm1_less, _this)
 softmax_complement, log_softmax = partial(textbook.softmax_complement, _this), partial(textbook.log_softmax, _this)
 sum_others, expected_log = partial(textbook.sum_others, _this), partial(textbook.expected_log, _this)
@@ -420,10 +420,6 @@ def enter(x: Array, label: str, like: Array | None = None) -> Array:
     if isinstance(x, Exact) or (isinstance(x, np.ndarray) and is_integer(x)):
         return x
     return Exact(x)
-
-
-def exp_parts(x: Array) -> tuple[Array, Any]:
-    return exp(x), 0
 
 
 def ranks(x: Array) -> tuple[Array, Array]:

@@ -927,5 +927,4 @@ def isnan(x: Array) -> Truth:
     return Truth(False, False)
 
 
-def exp_parts(x: Array) -> tuple[Any, float]:
-    return exp(x), 0.0
+exp_parts = partial(textbook.exp_parts, _this)

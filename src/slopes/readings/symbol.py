@@ -32,17 +32,13 @@ product, quotient, fma, cubic = textbook.product, textbook.quotient, textbook.fm
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))
 sigmoid_less, sigmoid_mixture = partial(textbook.sigmoid_less, _this), partial(textbook.sigmoid_mixture, _this)
 snake, snake_slope = partial(textbook.snake, _this), partial(textbook.snake_slope, _this)
-lgamma_ratio = partial(textbook.lgamma_ratio, _this)
+lgamma_ratio, exp_parts = partial(textbook.lgamma_ratio, _this), partial(textbook.exp_parts, _this)
 root_of_square, expm1_less = partial(textbook.root_of_square, _this), partial(textbook.expm1_less, _this)
 softmax_complement, log_softmax = partial(textbook.softmax_complement, _this), partial(textbook.log_softmax, _this)
 sum_others, expected_log = partial(textbook.sum_others, _this), partial(textbook.expected_log, _this)
 softmax_pulled_closely = partial(textbook.softmax_pulled_closely, _this)
 overlap_slopes = partial(textbook.overlap_slopes, _this)
 mish, normal_gate_slope = partial(textbook.mish, _this), partial(tails.normal_gate_slope, _this)
-
-
-def exp_parts(x: Array) -> tuple[Array, Any]:
-    return sp.exp(x), sp.Integer(0)
 
 
 def expm1(x: Array) -> Array:
@@ -102,7 +98,7 @@ def sum(x: Array) -> Array:
 
 
 def levels(given: Array, like: Array) -> tuple[Array, Array]:
-    """Those of a row have its index."""
+    """A row of given levels is an indexed symbol."""
     if given is None:
         return (2 * i - 1) / (2 * C), (2 * C - 2 * i + 1) / (2 * C)
     level = row("q") if isinstance(given, tuple) else given

@@ -356,7 +356,7 @@ LGAMMA_RATIO = (1 / 8, -1 / 192, 1 / 640, -17 / 14336, 31 / 18432, -691 / 180224
 
 
 def lgamma_ratio(r: ModuleType, x: Array) -> Array:
-    """By a series, up to 10 of x + 10: Γ(x) / Γ(x + ½) is (x + ½) / x times the same of x + 1."""
+    """By a series at x, or up to 10 at x + 10: Γ(x) / Γ(x + ½) is (x + ½) / x times the quotient at x + 1."""
     small, far = x < 1, x > SHIFT
     near = r.where(far, 1.0, x)
     ratio = (near + 0.5) / r.where(small, 1.0, near)
@@ -585,7 +585,7 @@ def sum_pairs(r: ModuleType, term: Callable[..., Array], *rows: Array) -> Array:
 
 
 def levels(r: ModuleType, given: Array, like: Array) -> tuple[Array, Array]:
-    """None is the difference of rounded numbers."""
+    """1 − level is taken before a level is rounded to the dtype."""
     if given is None:
         count = like.shape[-1]
         middle = r.widen(r.arange(count, like), like=like) + 0.5

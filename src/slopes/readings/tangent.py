@@ -375,5 +375,4 @@ def one_hot(target: Array, like: Array) -> Any:
     return _reading(like).one_hot(target, like) if not isinstance(target, Tangent) else target
 
 
-def exp_parts(x: Array) -> tuple[Any, float]:
-    return exp(x), 0.0
+exp_parts = partial(textbook.exp_parts, _this)

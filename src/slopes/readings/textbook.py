@@ -99,6 +99,10 @@ def cubic(x: Array, a: Array, b: Array) -> tuple[Array, Array]:
     return x * a + x**3 * b, 0
 
 
+def exp_parts(r: ModuleType, x: Array) -> tuple[Array, Array]:
+    return r.exp(x), 0
+
+
 def decay(r: ModuleType, x: Array, times: Array) -> Array:
     return r.exp(x) * times
 
