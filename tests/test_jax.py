@@ -335,6 +335,19 @@ def test_computing_with_numpy_loads_no_jax():
     assert outcome.stdout.strip() == "False"
 
 
+def test_several_devices():
+    """Under pmap, and jit of a sharded batch, in a process of its own: JAX reads the number of devices as it starts."""
+    here = pathlib.Path(__file__).parent
+    settings = {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "PYTHONPATH": os.pathsep.join([*sys.path, str(here)]),
+    }
+    command = [sys.executable, here / "jax_devices.py"]
+    outcome = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert len(outcome.stdout.split()) >= 10
+
+
 def test_the_code_of_the_page_runs(capsys):
     page = (pathlib.Path(__file__).parents[1] / "docs" / "jax.md").read_text()
     (code,) = re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S)
