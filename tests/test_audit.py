@@ -313,6 +313,7 @@ WRONG_CLAIMS = {
     "convex": [True],
     "kinks": [(0.0,)],
     "ignores_target": [True],
+    "detached": [True],
     "ulps": [2.0],
 }
 
@@ -332,6 +333,21 @@ def test_a_wrong_claim_about_the_target_is_found(known, wrong):
     evidence.confirm(finding)
     right = slopes.loss(known.kind.name, minimum=None, ignores_target=not wrong)(known.body)
     assert not [finding for finding in slopes.audit(right, quick=True).findings if finding.check == "claims"]
+
+
+def test_a_gradient_that_keeps_a_part_constant_is_claimed():
+    def paced(prediction, target):
+        apart = abs(prediction - target)
+        return ops.stop_gradient(apart) * apart
+
+    for claimed, found in ((True, []), (None, ["backward"]), (False, ["backward", "claims"])):
+        made = slopes.loss("regression", detached=claimed)(paced)
+        made.derivative(lambda prediction, target: prediction - target)
+        with kept_evidence() as evidence:
+            report = slopes.audit(made, quick=True)
+        assert sorted(finding.check for finding in report.findings) == found
+        for finding in report.findings:
+            evidence.confirm(finding)
 
 
 @pytest.mark.parametrize(

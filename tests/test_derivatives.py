@@ -105,7 +105,7 @@ def test_a_perfect_box_is_at_the_middle_of_its_corner():
         np.testing.assert_allclose(card.slope(box, box)[0], mean, atol=1e-6)
 
 
-@pytest.mark.parametrize("own", [slopes.info_nce, slopes.supcon], ids=lambda card: card.name)
+@pytest.mark.parametrize("own", [slopes.info_nce, slopes.supcon, slopes.circle], ids=lambda card: card.name)
 def test_vectors_of_zeros_have_no_slope_and_equal_ones_a_finite_one(own):
     labels = np.array([0, 0, 1, 1])
     vectors = np.array([[0.0, 0.0], [1.0, 2.0], [1.0, 2.0], [-3.0, 1.0]])

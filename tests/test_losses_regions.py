@@ -249,6 +249,28 @@ def test_contrasts_of_a_batch_are_those_of_other_libraries():
     np.testing.assert_allclose(embedding.supcon(VECTORS, CLASSES, reduction="none"), each, rtol=1e-5)
 
 
+def test_the_circle_loss_keeps_its_weights_constant():
+    torch = pytest.importorskip("torch")
+    each = [4.65050922, 4.31436474, 922.99813411, 920.30417221, 566.46366566, 754.39919458]
+    first = [-1.57117078, 44.97322318, 9.58542791]  # pytorch_metric_learning 2.9.0, CircleLoss(0.25, 256)
+    np.testing.assert_allclose(slopes.circle(VECTORS, CLASSES, reduction="none"), each, rtol=1e-8)
+    slope = slopes.circle.slope(VECTORS, CLASSES)
+    np.testing.assert_allclose(slope[0], first, rtol=1e-8)
+
+    tensor = torch.tensor(VECTORS, requires_grad=True)
+    similar = torch.nn.functional.normalize(tensor) @ torch.nn.functional.normalize(tensor).T
+    same = torch.tensor(CLASSES[:, None] == CLASSES)
+    near = -256 * (1.25 - similar.detach()) * (similar - 0.75)
+    far = 256 * (similar.detach() + 0.25).clamp(min=0) * (similar - 0.25)
+    near, far = near.masked_fill(~same | torch.eye(6, dtype=torch.bool), -torch.inf), far.masked_fill(same, -torch.inf)
+    torch.nn.functional.softplus(near.logsumexp(1) + far.logsumexp(1)).mean().backward()
+    np.testing.assert_allclose(slope, tensor.grad, rtol=1e-12)
+
+    jump = np.array([slopes.circle(VECTORS + h * np.eye(6)[0][:, None], CLASSES) for h in (1e-6, -1e-6)])
+    assert abs((jump[0] - jump[1]) / 2e-6 / slope[0].sum() - 1) > 0.04  # the derivative of the value is another
+    assert slopes.circle(VECTORS, CLASSES * 0) == 0  # no negatives
+
+
 def test_nt_xent_is_that_of_simclr():
     """The authors' code: cross-entropies of each view among all others, with its own similarity masked; by hand."""
     assert slopes.nt_xent is slopes.info_nce
@@ -263,7 +285,7 @@ def test_nt_xent_is_that_of_simclr():
     assert value == pytest.approx(wanted, rel=1e-13)
 
 
-@pytest.mark.parametrize("function", [embedding.info_nce, embedding.supcon])
+@pytest.mark.parametrize("function", [embedding.info_nce, embedding.supcon, embedding.circle])
 def test_vectors_that_do_not_count_are_not_there(function):
     mask = np.array([True, True, False, True, True, True])
     came, slope = function.value_and_slope(VECTORS, CLASSES, mask=mask)

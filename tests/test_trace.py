@@ -103,7 +103,7 @@ def test_a_program_for_float32_computes_in_float32(name):
 ROWWISE = [card for card in dict.fromkeys(CARDS.values()) if card.rowwise and not isinstance(card, Gate)]
 #: cards of rows that sort, compare all pairs or take boxes apart, which a program cannot
 NOT_TRACED = {
-    "sparsemax", "giou", "diou", "ciou", "info_nce", "supcon", "multilabel_margin", "generalized_dice",
+    "sparsemax", "giou", "diou", "ciou", "info_nce", "supcon", "circle", "multilabel_margin", "generalized_dice",
     "lovasz_softmax", "lovasz_hinge", "crps_ensemble",
 }  # fmt: skip
 CASES = [(card, False) for card in ROWWISE] + [(CARDS[name], True) for name in (

@@ -33,7 +33,7 @@ _HOMES = {
     "slopes.losses.boxes": "giou diou ciou",
     "slopes.losses.classification": "categorical_cross_entropy cross_entropy nll z_loss poly1 generalized_cross_entropy symmetric_cross_entropy logit_adjusted margin_softmax binary_cross_entropy",
     "slopes.losses.divergence": "relative_entropy kl_div js_divergence distillation",
-    "slopes.losses.embedding": "cosine cosine_embedding contrastive_pair triplet_margin info_nce nt_xent supcon siglip",
+    "slopes.losses.embedding": "cosine cosine_embedding contrastive_pair triplet_margin info_nce nt_xent supcon circle siglip",
     "slopes.losses.focal": "sigmoid_focal softmax_focal asymmetric",
     "slopes.losses.forecast": "multi_quantile crps_ensemble",
     "slopes.losses.likelihood": "poisson_nll negative_binomial_nll gaussian_nll crps_gaussian evidential_nll evidential_penalty gamma_deviance tweedie_deviance zero_inflated_poisson_nll",

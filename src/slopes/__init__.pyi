@@ -313,6 +313,7 @@ class _Claims(TypedDict, total=False):
     kinks: tuple[float, ...] | None
     minimum: float | None
     ignores_target: bool | None
+    detached: bool | None
     ulps: float | None
 
 class _Glu(_Rowwise, _GateCard):
@@ -1175,6 +1176,34 @@ class _Supcon(_SupconCall[_Floating, _Array, Tensor], Loss):
     def slope(self) -> _SupconCall[_Array, _Array, Tensor]:
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, temperature: _Parameter = 0.1) -> Self: ...
+
+class _CircleCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, embeddings: _Values, labels: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        margin: _ArrayParameter = 0.25, scale: _ArrayParameter = 256.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, embeddings: _Values, labels: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, margin: _ArrayParameter = 0.25,
+        scale: _ArrayParameter = 256.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, embeddings: Tensor, labels: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, margin: _TensorParameter = 0.25,
+        scale: _TensorParameter = 256.0,
+    ) -> _Tensors_co: ...
+class _Circle(_CircleCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _CircleCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _CircleCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, margin: _Parameter = 0.25, scale: _Parameter = 256.0) -> Self: ...
 
 class _SigmoidFocalCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
@@ -2361,6 +2390,8 @@ nt_xent: _InfoNce
 """Cross-entropy of picking a positive among the negatives by its cosine over a temperature; NT-Xent."""
 supcon: _Supcon
 """Cross-entropy of picking a positive among all others, positives too, by its cosine over a temperature."""
+circle: _Circle
+"""Circle loss: log(1 + Σ exp(scale·cost)) over pairs of a positive and a negative of an anchor, by their cosines."""
 siglip: _Classification
 """Sigmoid loss of SigLIP: the binary cross-entropies of a row of logits, summed, with a yes for its partner alone."""
 sigmoid_focal: _SigmoidFocal

@@ -49,6 +49,7 @@ class Claims:
     kinks: tuple[float, ...] | None = None  #: where the slope jumps: a residual, or the x of (x, 0, 0)
     minimum: float | None = None  #: a loss: its value at a perfect prediction, and its least
     ignores_target: bool | None = None  #: a loss: whether every target gives the same value
+    detached: bool | None = None  #: whether its gradient keeps a part constant, and is not the derivative of the value
     ulps: float | None = None  #: the worst error in units in the last place, if above 4
 
     def stated(self) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from slopes.ops import (
 )
 
 AtLeastOne = Annotated[float, Interval(1.0, closed=True)]
+CosineMargin = Annotated[float, Interval(0.0, 1.0)]
 Cosine = Annotated[float, Interval(-1.0, 1.0, closed=True)]
 
 
@@ -109,11 +110,17 @@ def _mean(values, chosen):
 
 def _excess(similar, negatives, temperature):
     """(softmax of negatives, logsumexp less each similarity, any)."""
-    shown = where(negatives, similar, -3 / temperature)  # below any similarity
+    shares, total, any_negative = _log_total(similar, negatives, -3 / temperature)
+    return shares, total - similar, any_negative
+
+
+def _log_total(logits, chosen, low):
+    """(softmax, logsumexp, any) of the chosen entries of each row; `low` is below all logits."""
+    shown = where(chosen, logits, low)
     most = stop_gradient(ops.sum(top(shown) * shown))
-    powers = where(negatives, exp(where(negatives, similar - most, 0.0)), 0.0)
+    powers = where(chosen, exp(where(chosen, logits - most, 0.0)), 0.0)
     total = ops.sum(powers)
-    return powers / nonzero(total), log(nonzero(total)) + most - similar, total != 0
+    return powers / nonzero(total), log(nonzero(total)) + most, total != 0
 
 
 def _count(chosen, like):
@@ -313,6 +320,62 @@ def _(embeddings, positives, negatives, cotangent, *, temperature):
     rise = where(positives, ((count - 1) * share - missed) / count, where(negatives, share, 0.0))
     rise = where(ops.sum(where(positives, 1.0, 0.0 * shown)) == 0, 0.0, rise)
     return _through_similar(embeddings, cotangent[..., None] * rise, temperature)
+
+
+def _circle(x, positives, negatives, margin, scale):
+    x = x / sqrt(ops.sum(x * x))
+    near, far = _costs(ops.inner(x, x), margin)
+    return log(1 + expected(exp(scale * far), negatives) * expected(exp(scale * near), positives))
+
+
+def _costs(similar, margin):
+    """(of positives, of negatives), each times its weight."""
+    near, far = _weights(similar, margin)
+    return near * (1 - margin - similar), far * (similar - margin)
+
+
+def _weights(similar, margin):
+    """(of positives, of negatives): how far they are from 1 + margin and from −margin, as constants."""
+    return tuple(stop_gradient(maximum(distance, 0.0)) for distance in (1 + margin - similar, similar + margin))
+
+
+@loss(
+    "embeddings", minimum=None,
+    papers=(Paper(
+        "Sun et al.", 2020, "Circle Loss: A Unified Perspective of Pair Similarity Optimization", "arXiv:2002.10857",
+    ),),
+    definition=_circle, detached=True,
+    same_as={
+        "metric_learning": (
+            "losses.CircleLoss(margin, scale)(embeddings, labels)", "losses.CircleLoss()(embeddings, labels)"
+        ),
+    },
+)  # fmt: skip
+def circle(embeddings, positives, negatives, *, margin: CosineMargin = 0.25, scale: Positive = 256.0):
+    """Circle loss: log(1 + Σ exp(scale·cost)) over pairs of a positive and a negative of an anchor, by their cosines.
+
+    A pair costs w·(1 − margin − p) + v·(n − margin), with the weights w = 1 + margin − p and v = n + margin, at least
+    0. Weights are constants in the gradient, as in the paper, so it is not the derivative of the value.
+    pytorch_metric_learning has a margin of 0.4 and a scale of 80.
+    """
+    *_, excess, known = _circled(embeddings, positives, negatives, margin, scale)
+    return where(known, softplus(excess), 0.0)[..., 0]
+
+
+@circle.derivative
+def _(embeddings, positives, negatives, cotangent, *, margin, scale):
+    drawn, pushed, excess, known = _circled(embeddings, positives, negatives, margin, scale)
+    near, far = _weights(_similar(embeddings, 1.0), margin)
+    rise = where(known, scale * sigmoid(excess) * (pushed * far - drawn * near), 0.0)
+    return _through_similar(embeddings, cotangent[..., None] * rise, 1.0)
+
+
+def _circled(embeddings, positives, negatives, margin, scale):
+    """(shares of positives, shares of negatives, logarithm of the sum over pairs, whether there are both)."""
+    near, far = _costs(_similar(embeddings, 1.0), margin)
+    drawn, missed, any_positive = _log_total(scale * near, positives, -2 * scale)
+    pushed, rivals, any_negative = _log_total(scale * far, negatives, -2 * scale)
+    return drawn, pushed, missed + rivals, any_positive & any_negative
 
 
 @loss(

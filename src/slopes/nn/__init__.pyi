@@ -236,6 +236,15 @@ class SupConLoss(CardModule):
         self, *, temperature: _TensorParameter = 0.1, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class CircleLoss(CardModule):
+    """Circle loss: log(1 + Σ exp(scale·cost)) over pairs of a positive and a negative of an anchor, by their
+    cosines."""
+
+    def __init__(
+        self, *, margin: _TensorParameter = 0.25, scale: _TensorParameter = 256.0,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
 class SiglipLoss(CardModule):
     """Sigmoid loss of SigLIP: the binary cross-entropies of a row of logits, summed, with a yes for its partner
     alone."""

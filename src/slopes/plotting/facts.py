@@ -83,6 +83,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "convex": lambda holds: "convex" if holds else "not convex",
     "minimum": lambda value: f"least value {number(value)}, at a perfect prediction",
     "ignores_target": lambda holds: "the same for every target" if holds else "another value for other targets",
+    "detached": lambda holds: "a gradient that keeps a part constant" if holds else "the gradient of its value",
     "ulps": lambda value: f"right to {number(value)} units in the last place",
 }
 

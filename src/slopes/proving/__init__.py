@@ -20,6 +20,7 @@ PROVABLE = ("range", "zero", "lipschitz", "monotone", "convex", "symmetry", "kin
 OF_GATES = ("range", "lipschitz", "monotone", "convex", "kinks")
 OF_LOSSES = (*OF_GATES, "minimum")
 OF_ROWS, OF_MAPS = ("range", "minimum", "convex"), ("range", "kinks")  #: of losses of rows, and of maps
+UNPROVEN = ("ulps", "ignores_target", "detached")  #: claims that no interval decides
 NOTHING = {"range": (-math.inf, math.inf), "lipschitz": math.inf}  #: claims of any function
 DIGITS = 40  #: of end points
 
@@ -96,9 +97,9 @@ def _provable(card: Any) -> tuple[str, ...]:
 
 
 def _own_claims(card: Card, claims: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The card's own claims but of accuracy and targets; none where others are given or parameters are bound."""
+    """The card's own claims that can be proved; none where others are given or parameters are bound."""
     own = {} if card.bound or claims is not None else card.claims.stated()
-    return {name: value for name, value in own.items() if name not in ("ulps", "ignores_target")}
+    return {name: value for name, value in own.items() if name not in UNPROVEN}
 
 
 def _stated(card: Card, known: tuple[str, ...], claims: Mapping[str, Any] | None) -> dict[str, Any]:

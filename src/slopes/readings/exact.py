@@ -292,7 +292,8 @@ lgamma = _lift(lambda v: INF if v == INF else v.lgamma(), lambda v: v.digamma())
 normal_cdf = _lift(lambda v: _erfc(-v / Number(2).sqrt()) / 2, _density)
 
 
-zero_dimensional = double = double_for = just_above = stop_gradient = with_slope_of = textbook.unchanged
+stop_gradient = _lift(lambda v: v, lambda v: Number(0))
+zero_dimensional = double = double_for = just_above = with_slope_of = textbook.unchanged
 wants_gradient, product, quotient, fma = textbook.wants_no_gradient, textbook.product, textbook.quotient, textbook.fma
 rounding_of_difference = textbook.rounding_of_difference
 decay, softcap, tanhshrink = (partial(form, _this) for form in (textbook.decay, textbook.softcap, textbook.tanhshrink))

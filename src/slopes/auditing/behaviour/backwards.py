@@ -45,7 +45,9 @@ def _gives_its_argument(subject: Subject, arguments: Arguments) -> bool:
 
 
 def _by_hand(subject: Subject, arguments: Arguments) -> str:
-    """Name of the autograd.Function in use; raise Skip without one."""
+    """Name of the autograd.Function in use; raise Skip without one, or if its gradient is no derivative by intent."""
+    if subject.card is not None and subject.card.claims.detached:
+        raise Skip("it claims that its gradient keeps a part constant")
     function = custom_function(subject, arguments)
     if function is None:
         raise Skip("autograd derives it: no backward was written by hand")

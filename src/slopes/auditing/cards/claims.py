@@ -23,7 +23,7 @@ class _Refutation(NamedTuple):
     """A claim refuted by results at points of the card's curve."""
 
     how: str
-    result: str  #: "value", "slope" or, without points, "ulps"
+    result: str  #: "value", "slope" or, without points, "ulps" or "gap", by which two slopes differ
     at: Any  #: the points: x, the prediction, or a row's first entry
     refutes: Callable[[Any], Any]  #: whether these results refute it
     arguments: tuple[Any, ...] = ()  #: if they are no points of the curve
@@ -71,6 +71,9 @@ def _results(subject: Subject, result: str, x: Any) -> Any:
 def _code(subject: Subject, refuted: _Refutation) -> tuple[str, ...]:
     if refuted.result == "ulps":
         return ("f.claims.ulps",)
+    if refuted.result == "gap":
+        kept, whole = (f"{name} = {subject.exact_of(name)}" for name in ("calculus", "difference"))
+        return spell(refuted.arguments), kept, whole, "float(np.max(abs(calculus - difference)))"
     entry = _entry(subject, refuted.result)
     call = subject.call_of(refuted.result) + ("" if entry is None else f"[..., {entry}]")
     return spell(refuted.arguments or _arguments(subject, np.array(refuted.at))), call
@@ -209,6 +212,20 @@ def _ignores_target(subject: Subject, claimed: bool) -> _Refutation | None:
     return _Refutation(how, "value", [], lambda values: differ(values) == claimed, arguments)
 
 
+def _detached(subject: Subject, claimed: bool) -> _Refutation | None:
+    """By calculus `ops.stop_gradient` keeps its argument constant, by differences nothing is constant."""
+    kept, whole = (subject.exact(name, np.float64) for name in ("calculus", "difference"))
+    slack = SLACK * np.max(abs(whole))
+
+    def differ(gap: Any) -> bool:
+        return bool(gap > slack)
+
+    if differ(np.max(abs(kept - whole))) == claimed:
+        return None
+    how = "its gradient is the derivative of its value" if claimed else "its gradient keeps a part constant"
+    return _Refutation(how, "gap", [], lambda gap: differ(gap) != claimed, subject.inputs(np.float64))
+
+
 def _ulps(subject: Subject, claimed: float) -> _Refutation | None:
     if claimed > ULPS:
         return None
@@ -229,6 +246,7 @@ CLAIM_CHECKS: dict[str, Callable[[Subject, Any], _Refutation | None]] = {
     "kinks": _kinks,
     "minimum": lambda subject, claimed: None,  # the check `minimum` looks at it
     "ignores_target": _ignores_target,
+    "detached": _detached,
     "ulps": _ulps,
 }
 

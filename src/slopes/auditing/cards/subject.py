@@ -73,8 +73,10 @@ class Subject(Samples):
 
     def exact_of(self, result: str) -> str:
         call, exact = self.call_of(result), f"slopes.exact(f, {DIGITS})"
-        if result == "difference" or (result == "slope" and self.card.slope_body is None):
-            return f"{exact}.difference{call[call.index('(') :]}"
+        if result == "slope" and self.card.slope_body is None:
+            result = "difference"
+        if result in ("difference", "calculus"):
+            return f"{exact}.{result}{call[call.index('(') :]}"
         return exact + call[1:]
 
     def by_torch(self, result: str) -> list[str]:
