@@ -400,6 +400,7 @@ def test_the_formula_is_the_sum_of_formulas():
 def test_claims_follow_from_those_of_the_terms():
     loss = slopes.mse + 0.1 * slopes.mae
     assert loss.claims.stated() == {"convex": True, "kinks": (0.0,), "minimum": 0.0}
+    assert (slopes.supcon + 0.5 * slopes.circle.with_(scale=80.0)).claims.stated() == {"detached": True}
     assert (slopes.mse + slopes.huber.with_(delta=2.0)).claims.stated() == {}
     assert MIXED.claims.stated() == {}
     assert (slopes.mse + slopes.msle).claims.stated() == {"minimum": 0.0}

@@ -260,6 +260,7 @@ class Sum(Loss):
         papers = dict.fromkeys(paper for term in terms for paper in term.card.papers)
         super().__init__(
             value, kind=merged.kind, definition=textbook, papers=tuple(papers),
+            detached=any(term.card.claims.detached for term in terms) or None,
             **(_claims(terms) if self.has_values else {}),
         )  # fmt: skip
         self.slope_body = slope
