@@ -11,6 +11,7 @@ from torch import nn  # noqa: E402
 
 import slopes  # noqa: E402
 from slopes.diagnosing import NonFiniteError  # noqa: E402
+from slopes.diagnosing.norms import GradientCheck  # noqa: E402
 
 
 class Head(nn.Module):
@@ -149,3 +150,80 @@ def test_a_step_that_a_scaler_skips_goes_on():
         scaler.step(optimizer)
         scaler.update()
     assert scaler.get_scale() < 2.0**16
+
+
+class Doubled(torch.autograd.Function):
+    """A function of the user's, whose node is one of Python."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient
+
+
+OUTPUTS = {
+    "of a function of Python": (Doubled.apply, lambda y: y.mean()),
+    "in a list": (lambda x: list(x.unbind(1)), lambda y: (y[3] * y[15]).mean()),
+    "in a dict": (lambda x: {"unused": x.cos(), "used": x.sin()}, lambda y: y["used"].mean()),
+    "changed in place": (lambda x: 3 * x, lambda y: y.mul_(2.0).mean()),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_outputs_of_all_sorts(name):
+    """The gradient of each reaches the repetition of the backward pass."""
+    last, loss = OUTPUTS[name]
+    model, inputs, target = planted(lambda x: last(x.square().sqrt()))
+    found = stopped(model, inputs, target, lambda y, _: loss(y))
+    assert (found.phase, found.module, found.operation) == ("backward", "2 (Head)", "sqrt")
+
+
+def test_a_gradient_that_a_hook_of_the_user_changes():
+    """It is the changed gradient that comes to the model."""
+    model, inputs, target = planted(torch.abs)
+
+    def loss(y, _):
+        y.register_hook(lambda gradient: gradient / 0)
+        return y.mean()
+
+    assert stopped(model, inputs, target, loss).module == "the gradient of the loss by the model's output"
+
+
+def test_the_check_of_gradients():
+    check = GradientCheck()
+    assert check([])
+    for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.complex64):
+        weights = [torch.zeros(shape, dtype=dtype, requires_grad=True) for shape in ((3, 5), (7,), (), (2, 4, 2))]
+        weights.append(torch.zeros(2, requires_grad=True))  # without a gradient
+        for weight in weights[:4]:
+            weight.grad = torch.randn(weight.shape).to(dtype)
+        weights[3].grad = weights[3].grad.transpose(0, 2).contiguous().transpose(0, 2)
+        weights[0].grad[0, 0] = torch.finfo(dtype).max  # whose square is infinite
+        before, versions = [w.grad.clone() for w in weights[:4]], [w.grad._version for w in weights[:4]]
+        assert check(weights)
+        for weight, old, version in zip(weights, before, versions, strict=False):
+            assert torch.equal(weight.grad, old)
+            assert weight.grad._version == version
+        for place in range(4):
+            for value in (math.inf, -math.inf, math.nan):
+                gradient = weights[place].grad
+                last = (-1,) * gradient.ndim
+                gradient[last], kept = value, gradient[last].clone()
+                assert not check(weights), (dtype, place, value)
+                gradient[last] = kept
+        assert check(weights)
+
+
+def test_the_check_of_sparse_and_differentiable_gradients():
+    check = GradientCheck()
+    table, weight = nn.Embedding(5, 3, sparse=True), torch.ones(3, requires_grad=True)
+    loss = (table(torch.tensor([1, 4])) * weight).exp().sum()
+    table.weight.grad, weight.grad = torch.autograd.grad(loss, [table.weight, weight], create_graph=True)
+    assert weight.grad.requires_grad
+    assert check([table.weight, weight])
+    weight.grad.sum().backward()  # which would refuse gradients that have been changed
+    table.weight.grad._values()[1, 2] = math.nan
+    assert not check([weight, table.weight])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,12 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
 
-from slopes.diagnosing.norms import are_finite, gradients_of
+from slopes.diagnosing.norms import GradientCheck
 from slopes.diagnosing.origin import NonFiniteError, Origin
 from slopes.diagnosing.repeating import Passed, device_of, find_origin, tensors_in
 from slopes.diagnosing.tracing import Trace
-from slopes.models.recording import in_backward, remove
+from slopes.models.recording import in_backward
 
 
 class _Forward(NamedTuple):
@@ -26,7 +28,28 @@ class _Forward(NamedTuple):
     autocast: torch.dtype | None  #: None where it is off
     random: list[Tensor]  #: states of the generators
     version: int  #: of the arguments, which every change in place raises
-    pulls: dict[int, Tensor]  #: gradients of outputs, by their places
+    pulls: dict[int, _Pull]  #: gradients of outputs, by their places
+
+    @property
+    def has_gradient(self) -> bool:
+        return any(pull.gradient is not None for pull in self.pulls.values())
+
+
+class _Pull:
+    """The gradient of an output, once the backward pass has come to it."""
+
+    def __init__(self, y: Tensor) -> None:
+        """Wait for the gradient without the output itself, which a hook that held it would never let go of."""
+        self._latest: deque[tuple[Tensor | None, ...]] = deque(maxlen=1)
+        self._place = y.output_nr
+        if y.grad_fn is None:
+            y.register_hook(lambda pull: self._latest.append((pull,)))  # type: ignore[no-untyped-call]
+        else:  # as a hook of its node takes a third of the time, if it is no function of Python
+            y.grad_fn.register_prehook(self._latest.append)
+
+    @property
+    def gradient(self) -> Tensor | None:
+        return self._latest[0][self._place] if self._latest else None
 
 
 class Guard:
@@ -42,21 +65,24 @@ class Guard:
         self._forwards: list[_Forward] = []  # since all gradients were finite
         self._device = device_of(model)
         self._running = self._thread = 0
-        self._hooks: list[Any] = []
+        self._key = RemovableHandle(model._forward_hooks).id  # a number that no other hook has
+        self._hook: Any = None
+        self._are_finite = GradientCheck()
 
     def start(self) -> None:
-        """Begin a block."""
+        """Begin a block. Its hooks are put where PyTorch keeps them, as registering takes longer than calling them."""
         self._running, self._thread = 0, threading.get_ident()
-        self._hooks = [
-            self.model.register_forward_pre_hook(self._enter, with_kwargs=True),
-            self.model.register_forward_hook(self._leave, always_call=True),
-            register_optimizer_step_pre_hook(self._before_step),
-        ]
+        model, key = self.model, self._key
+        model._forward_pre_hooks[key], model._forward_pre_hooks_with_kwargs[key] = self._enter, True
+        model._forward_hooks[key], model._forward_hooks_always_called[key] = self._leave, True
+        self._hook = register_optimizer_step_pre_hook(self._before_step)
 
     def close(self) -> None:
         """End a block."""
-        remove(self._hooks)
-        self._hooks = []
+        model, key = self.model, self._key
+        model._forward_pre_hooks.pop(key, None), model._forward_pre_hooks_with_kwargs.pop(key, None)
+        model._forward_hooks.pop(key, None), model._forward_hooks_always_called.pop(key, None)
+        self._hook.remove()
 
     def stop(self, error: BaseException | None, step: int) -> None:
         """Complete the error that ended a block, if it is the guard's."""
@@ -92,14 +118,14 @@ class Guard:
         if self._running == 0 and torch.is_grad_enabled() and self._forwards:
             for place, y in enumerate(tensors_in(output)):
                 if y.requires_grad:
-                    _keep_gradient(y, self._forwards[-1].pulls, place)
+                    self._forwards[-1].pulls[place] = _Pull(y)
 
     def _before_step(self, optimizer: Any, given: Any, named: Any) -> None:
-        has_closure = any(each is not None for each in (*given[1:], *named.values()))
+        has_closure = (named or len(given) > 1) and any(each is not None for each in (*given[1:], *named.values()))
         if has_closure or getattr(optimizer, "found_inf", None) is not None:  # a scaler skips such a step
             return
         weights = [p for group in optimizer.param_groups for p in group["params"]]
-        if are_finite(gradients_of(weights)):
+        if self._are_finite(weights):
             self._forwards = []
         elif set(map(id, weights)) & set(map(id, self.model.parameters())):
             raise NonFiniteError(_PENDING)
@@ -108,7 +134,7 @@ class Guard:
 
     def _forget(self) -> None:
         """Let go of earlier calls whose gradients are there and finite, as in a batch that is taken in parts."""
-        if all(each.pulls for each in self._forwards) and are_finite(gradients_of(self.model.parameters())):
+        if all(each.has_gradient for each in self._forwards) and self._are_finite(self.model.parameters()):
             self._forwards = []
         del self._forwards[:-_MOST]
 
@@ -145,21 +171,18 @@ class Guard:
                 with torch.autocast(self._device, each.autocast, enabled=is_on):
                     output = self.model(*each.arguments, **each.named)
                 for place, y in enumerate(tensors_in(output)):
-                    if place in each.pulls:
+                    pull = each.pulls[place].gradient if place in each.pulls else None
+                    if pull is not None:
                         outputs.append(y)
-                        pulls.append(each.pulls[place])
+                        pulls.append(pull)
             return Passed(outputs, pulls)
 
         return repeat
 
 
-def _keep_gradient(y: Tensor, pulls: dict[int, Tensor], place: int) -> None:
-    """Keep the gradient of an output; the hook must not hold the output itself, which would never be freed."""
-    y.register_hook(lambda pull: pulls.__setitem__(place, pull))  # type: ignore[no-untyped-call]
-
-
 def _version(arguments: Any, named: Any) -> int:
-    return sum(x._version for x in tensors_in((arguments, named)) if not x.is_inference())
+    things = (*arguments, *named.values())
+    return sum([x._version for thing in things for x in tensors_in(thing) if not x.is_inference()])
 
 
 def _unknown(message: str, repair: str) -> Origin:

@@ -39,6 +39,30 @@ def are_finite(tensors: Sequence[Tensor]) -> bool:
     )  # a finite number's square may be inf
 
 
+class GradientCheck:
+    """Whether gradients are finite, of plain tensors on a CPU by one call of PyTorch, which reads no norms.
+
+    The call is that of a `GradScaler`, with a factor of 1. It writes the numbers that it has read, so it gets aliases,
+    whose change autograd does not count as one of the gradients.
+    """
+
+    def __init__(self) -> None:
+        self._found, self._one = torch.zeros(()), torch.ones(())
+
+    def __call__(self, weights: Iterable[Tensor]) -> bool:
+        gradients = gradients_of(weights)
+        if gradients and gradients[0].is_cpu:
+            try:
+                aliases = [gradient.data for gradient in gradients]
+                torch._amp_foreach_non_finite_check_and_unscale_(aliases, self._found, self._one)
+                if self._found.item() == 0:
+                    return True
+            except (NotImplementedError, RuntimeError):  # of several devices, sparse or complex
+                pass
+            self._found.zero_()
+        return are_finite(gradients)
+
+
 def gradients_of(weights: Iterable[Tensor]) -> list[Tensor]:
     """The gradients that are there."""
     return [gradient for weight in weights if (gradient := weight.grad) is not None]
