@@ -7,6 +7,7 @@ import pytest
 
 import slopes
 from slopes.activations.periodic import sine, snake
+from slopes.activations.quotients import rational
 from slopes.activations.shrinkage import hardshrink, softshrink, tanhshrink
 from slopes.activations.sigmoids import dynamic_tanh
 from slopes.activations.smooth import exponential, gelu, gelu_tanh, mish, quick_gelu, silu, softcap, swish, xielu
@@ -16,7 +17,10 @@ torch = pytest.importorskip("torch")
 mpmath = pytest.importorskip("mpmath")
 from torch.nn import functional as F  # noqa: E402
 
-ALL = (gelu, gelu_tanh, silu, quick_gelu, mish, softcap, softshrink, hardshrink, tanhshrink, snake, xielu, exponential)
+ALL = (
+    gelu, gelu_tanh, silu, quick_gelu, mish, softcap, softshrink, hardshrink, tanhshrink, snake, xielu, exponential,
+    rational,
+)  # fmt: skip
 named = pytest.mark.parametrize("function", ALL, ids=lambda function: function.name)
 gates = pytest.mark.parametrize(
     "function", [gelu, gelu_tanh, silu, quick_gelu, mish], ids=lambda function: function.name
@@ -212,11 +216,13 @@ def test_learnt_parameters_get_no_nan_from_far_out():
         (sine, "omega", 2.0),
         (dynamic_tanh, "alpha", 2.0),
         (xielu, "alpha_n", 0.8),
+        (rational, "numerator", (0.1, 1.0, 2.0)),
+        (rational, "denominator", (0.1, 1.0, 2.0)),
     ):
         parameter = torch.tensor(value, requires_grad=True)
         inputs = x.clone().requires_grad_()
         function(inputs, **{name: parameter}).clamp(-1, 1).sum().backward()
-        assert not parameter.grad.isnan()
+        assert not parameter.grad.isnan().any()
         assert not inputs.grad.isnan().any()
 
 

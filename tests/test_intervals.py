@@ -25,7 +25,7 @@ UNARY = {
     "silu": lambda x: ops.sigmoid(x, times=x), "gate": lambda x: ops.gate_slope(x, x), "shrink": ops.sign,
     "cubic": lambda x: ops.cubic(x, ops.pi, ops.sqrt2)[0], "clip": lambda x: ops.clip(x, -0.5, 2), "step": ops.step,
     "mixture": lambda x: ops.sigmoid_mixture(x, 0.25)[0], "where": lambda x: ops.where(x < 0.25, -x, x * x),
-    "odd_root": lambda x: (x * x + 0.5) ** 0.3, "reciprocal": lambda x: (x * x + 0.5) ** -2,
+    "rational": lambda x: ops.rational(x, (0.5, -1.0, 2.0), (1.0, -0.5)), "odd_root": lambda x: (x * x + 0.5) ** 0.3, "reciprocal": lambda x: (x * x + 0.5) ** -2,
 }  # fmt: skip
 BINARY = {
     "add": lambda a, b: a + b, "subtract": lambda a, b: a - b, "multiply": lambda a, b: a * b,

@@ -58,7 +58,7 @@ Those with the most different numbers first. Of an activation the entry is shown
 
 
 FORMULAS_HEAD = """\
-## Losses in other code
+## Functions in other code
 
 These stand in trainers, in models and in the code of papers. Each formula is that code's with its defaults, written in
 NumPy; `tools/conventions.py` computes it, and the calls beside it, on the arrays below. **Bold** values differ from the
@@ -68,7 +68,7 @@ default call of slopes.
 {inputs}
 ```
 
-| loss | code | its formula | value | slopes gives | call that gives theirs |
+| function | code | its formula | value | slopes gives | call that gives theirs |
 |---|---|---|---|---|---|
 """
 INPUTS = {
@@ -98,12 +98,15 @@ INPUTS = {
     "levels": "np.array([0.1, 0.5, 0.9])",
     "target": "np.array([0.3, -0.8, 1.1, 1.9, 0.6])",
     "errors": "target[:, None] - logits",
+    "numerator": "np.array([0.02979246, 0.61837738, 2.32335207, 3.05202660, 1.48548002, 0.25103717])",
+    "denominator": "np.array([1.14201226, 4.39322834, 0.87154450, 0.34720652])",
+    "powers": "score[:, None] ** np.arange(6)",
     "apart": "abs(logits[:, :, None] - logits[:, None, :]).sum((1, 2))",
 }  #: arrays of the formulas; an array may use the arrays above it
 
 
 class Formula(NamedTuple):
-    """A loss as other code computes it."""
+    """A function as other code computes it."""
 
     card: str
     code: str
@@ -113,6 +116,10 @@ class Formula(NamedTuple):
 
 
 FORMULAS = (
+    Formula(
+        "rational", "rational_activations, version 'A', approximating leaky_relu",
+        "(powers @ numerator / (1 + abs(powers[:, 1:5] * denominator).sum(1))).mean()", "rational(score).mean()",
+    ),
     Formula("coral", "coral_pytorch", "-(logsigmoid(logits) - ~steps * logits).sum(1).mean()", "coral(logits, grades)"),
     Formula(
         "coral", "levels by PyTorch's binary_cross_entropy_with_logits",
@@ -211,7 +218,7 @@ def arrays() -> dict[str, Any]:
     known: dict[str, Any] = {"np": np, "scipy": scipy, "slopes": slopes}
     for name, source in INPUTS.items():
         known[name] = eval(source, known)
-    return known | {name: card for name, card in CARDS.items() if isinstance(card, Loss)}
+    return {**CARDS, **known}
 
 
 def computed(formula: Formula) -> tuple[float, float, float]:
@@ -222,7 +229,7 @@ def computed(formula: Formula) -> tuple[float, float, float]:
 
 
 def formulas() -> str:
-    """The section of losses in other code."""
+    """The section of functions in other code."""
     rows = []
     for formula in FORMULAS:
         theirs, mine, _ = computed(formula)

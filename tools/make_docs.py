@@ -20,7 +20,7 @@ COUNTS = ROOT / "docs" / "exhaustive.csv"
 
 #: the rows of README.md: the modules of each, in the packages activations and losses
 ROWS = {
-    "activations": "rectifiers piecewise sigmoids smooth shrinkage periodic",
+    "activations": "rectifiers piecewise sigmoids smooth quotients shrinkage periodic",
     "gates": "gated",
     "maps of a row": "simplex",
     "regression losses": "regression",

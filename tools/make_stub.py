@@ -16,7 +16,7 @@ from dataclasses import fields
 import slopes
 from slopes import catalogue
 from slopes.card import Activation, Card, Gate, Loss, Map
-from slopes.domains import Domain, OneOf, OrNone, RowOrNone
+from slopes.domains import Coefficients, Domain, OneOf, OrNone, RowOrNone
 from slopes.facts import Claims
 from slopes.kinds import KINDS, OPTIONS, SPACES
 
@@ -229,6 +229,8 @@ def one_type(domain: Domain | None, world: int) -> str:
     """The type of a parameter, beside arrays (0), beside tensors (1), or anywhere (2)."""
     if isinstance(domain, OneOf):
         return "bool" if domain.values == (True, False) else literal(domain.values)
+    if isinstance(domain, Coefficients):
+        return ("_Arrays", "Tensor | Sequence[float]", "_Arrays | Tensor")[world]
     numbers = ("_ArrayParameter", "_TensorParameter", "_Parameter")[world]
     rows = " | Sequence[float]" * isinstance(domain, RowOrNone)
     return f"{numbers}{rows} | None" if isinstance(domain, OrNone) else numbers

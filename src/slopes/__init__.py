@@ -25,6 +25,7 @@ _HOMES = {
     "slopes.activations.gated": "glu swiglu geglu reglu",
     "slopes.activations.periodic": "snake sine",
     "slopes.activations.piecewise": "relu6 hard_tanh hard_sigmoid hard_swish relu_squared star_relu smelu sparse_plus",
+    "slopes.activations.quotients": "rational pau",
     "slopes.activations.rectifiers": "linear identity relu leaky_relu prelu rrelu threshold elu celu selu",
     "slopes.activations.shrinkage": "softshrink hardshrink tanhshrink",
     "slopes.activations.sigmoids": "sigmoid tanh dynamic_tanh dyt softplus log_sigmoid softsign squareplus",

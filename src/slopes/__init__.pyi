@@ -442,6 +442,35 @@ class _ActivationBeta(_Elementwise):
     def __call__(self, x: Tensor, *, beta: _TensorParameter = 1.0, out: None = None) -> Tensor: ...
     def with_(self, *, beta: _Parameter = 1.0) -> Self: ...
 
+class _Rational(_Elementwise):
+    @overload
+    def __call__(
+        self, x: _Arrays, *,
+        numerator: _Arrays = (0.02979246, 0.61837738, 2.32335207, 3.0520266, 1.48548002, 0.25103717),
+        denominator: _Arrays = (1.14201226, 4.39322834, 0.8715445, 0.34720652), out: _Array | None = None,
+    ) -> _Array: ...
+    @overload
+    def __call__(
+        self, x: _Number, *,
+        numerator: _Arrays = (0.02979246, 0.61837738, 2.32335207, 3.0520266, 1.48548002, 0.25103717),
+        denominator: _Arrays = (1.14201226, 4.39322834, 0.8715445, 0.34720652), out: _Array | None = None,
+    ) -> np.float64: ...
+    @overload
+    def __call__(
+        self, x: _F, *, numerator: _Arrays = (0.02979246, 0.61837738, 2.32335207, 3.0520266, 1.48548002, 0.25103717),
+        denominator: _Arrays = (1.14201226, 4.39322834, 0.8715445, 0.34720652), out: _Array | None = None,
+    ) -> _F: ...
+    @overload
+    def __call__(
+        self, x: Tensor, *,
+        numerator: Tensor | Sequence[float] = (0.02979246, 0.61837738, 2.32335207, 3.0520266, 1.48548002, 0.25103717),
+        denominator: Tensor | Sequence[float] = (1.14201226, 4.39322834, 0.8715445, 0.34720652), out: None = None,
+    ) -> Tensor: ...
+    def with_(
+        self, *, numerator: _Arrays | Tensor = (0.02979246, 0.61837738, 2.32335207, 3.0520266, 1.48548002, 0.25103717),
+        denominator: _Arrays | Tensor = (1.14201226, 4.39322834, 0.8715445, 0.34720652),
+    ) -> Self: ...
+
 class _LeakyRelu(_Elementwise):
     @overload
     def __call__(self, x: _Arrays, *, negative_slope: _ArrayParameter = 0.01, out: _Array | None = None) -> _Array: ...
@@ -2268,6 +2297,10 @@ smelu: _ActivationBeta
 """Smooth ReLU, or sparse plus: ReLU with a parabola between −beta and beta."""
 sparse_plus: _ActivationBeta
 """Smooth ReLU, or sparse plus: ReLU with a parabola between −beta and beta."""
+rational: _Rational
+"""Padé activation unit, or PAU: a polynomial over 1 plus the sizes of another's terms, both of learnt coefficients."""
+pau: _Rational
+"""Padé activation unit, or PAU: a polynomial over 1 plus the sizes of another's terms, both of learnt coefficients."""
 linear: _Activation
 """The input itself: for regression outputs and bottlenecks."""
 identity: _Activation

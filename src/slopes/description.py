@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from slopes.constants import Constant
-from slopes.domains import Domain, OneOf, OrNone
+from slopes.domains import Coefficients, Domain, OneOf, OrNone
 from slopes.kinds import OPTIONS, Kind
 
 #: arguments other than the card's parameters
@@ -84,6 +84,8 @@ def _first_lines(kind: type, belongs: Callable[[Any], bool]) -> dict[str, str]:
 def _annotation(domain: Domain) -> Any:
     if isinstance(domain, OneOf):
         return bool if domain.values == (True, False) else Literal[domain.values]
+    if isinstance(domain, Coefficients):
+        return Sequence[float]
     return float | None if isinstance(domain, OrNone) else float
 
 

@@ -71,6 +71,11 @@ def is_array(value: Any) -> bool:
     return type(value) not in (float, int, bool, str) and bool(getattr(value, "shape", ()))
 
 
+def is_tuple_of_numbers(value: Any) -> bool:
+    """Whether it is a tuple of Python's numbers."""
+    return type(value) is tuple and all([type(each) in (float, int) for each in value])
+
+
 def shown(value: Any) -> str:
     """Return one short line for a message."""
     if isinstance(value, int) and abs(value) > EXACT and not isinstance(_as_float(value), float):
@@ -162,10 +167,7 @@ class RowOrNone(OrNone):
 
     def read(self, value: Any) -> Any:
         """Convert to a number, a tuple of numbers or a tensor; anything else stays, to be refused."""
-        value = plain(value)
-        if isinstance(value, np.ndarray):
-            value = value.tolist() if value.ndim == 1 and value.dtype.kind in "fiu" else value
-        return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value
+        return _with_tuple(value)
 
     def admits(self, value: Any) -> bool:
         """Whether it is None, a number in the interval, or a row of them that is not empty."""
@@ -179,6 +181,36 @@ class RowOrNone(OrNone):
             return shown(value)
         wrong = next(each for each in value if not self.admits((each,)))
         return f"{shown(wrong)} in {shown(value)}"
+
+
+def _with_tuple(value: Any) -> Any:
+    """Return lists and arrays of one axis as tuples, other values as they are."""
+    value = plain(value)
+    if isinstance(value, np.ndarray):
+        value = value.tolist() if value.ndim == 1 and value.dtype.kind in "fiu" else value
+    return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+@dataclass(frozen=True)
+class Coefficients(Domain):
+    """Finite numbers that belong together, or a tensor of one axis; lists and arrays become tuples."""
+
+    def __str__(self) -> str:
+        return "a sequence of finite numbers"
+
+    def read(self, value: Any) -> Any:
+        """Convert to a tuple or a tensor; anything else stays, to be refused."""
+        return _with_tuple(value)
+
+    def admits(self, value: Any) -> bool:
+        """Whether there is a number, and each is finite; a tensor passes by its shape."""
+        if isinstance(value, tuple):
+            return bool(value) and is_tuple_of_numbers(value) and all(map(math.isfinite, value))
+        return is_tensor(value) and len(value.shape) == 1 and value.shape[0] > 0
+
+    def outside(self) -> tuple[Any, ...]:
+        """A single number, no number at all, and sequences of others."""
+        return (1.0, (), (1.0, math.nan), (math.inf,), ("1.0",), None)
 
 
 @dataclass(frozen=True)
@@ -260,6 +292,7 @@ NonNegativeOrNone = Annotated[Number | None, OrNone(0.0, closed=True)]
 UnitIntervalOrNone = Annotated[Number | None, OrNone(0.0, 1.0, closed=True)]
 Levels = Annotated[Number | tuple[float, ...] | None, RowOrNone(0.0, 1.0)]
 AboveOne = Annotated[Number, Interval(1.0)]
+Numbers = Annotated[tuple[float, ...] | Any, Coefficients()]
 Uniform = Annotated[Number, Noise("uniform", 0.0, 1.0)]
 Gumbel = Annotated[Number, Noise("gumbel")]
 Flag = Annotated[bool, OneOf((True, False))]

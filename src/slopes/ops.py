@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -331,6 +331,21 @@ def snake_slope(x: Array, a: Array) -> Array:
 def root_of_square(x: Array, b: Array) -> Array:
     """√(x² + b) for x >= 0, also where x² overflows."""
     return reading(x).root_of_square(x, b)
+
+
+def rational(x: Array, numerator: Sequence[Array], denominator: Sequence[Array], order: int = 0) -> Array:
+    """Σ a_i·x^i / (1 + Σ |b_j·x^j|) with i from 0 and j from 1 on, or its derivative of an order.
+
+    No digits cancel, and no power overflows. |x| has a slope of 0 at 0.
+    """
+    return reading(x).rational(x, _trimmed(numerator), _trimmed(denominator), order)
+
+
+def _trimmed(coefficients: Sequence[Array]) -> Sequence[Array]:
+    """A tuple without zeros at its end, but for the first number."""
+    while type(coefficients) is tuple and len(coefficients) > 1 and coefficients[-1] == 0:
+        coefficients = coefficients[:-1]
+    return coefficients
 
 
 def expm1_less(x: Array) -> Array:

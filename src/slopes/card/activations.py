@@ -14,7 +14,7 @@ import numpy as np
 from slopes import fast, kinds, ops
 from slopes.card.base import Body, Card, with_keywords
 from slopes.constants import Array
-from slopes.domains import OneOf, is_array
+from slopes.domains import OneOf, is_array, is_tuple_of_numbers
 from slopes.facts import Paper
 
 #: the last computes each call that no fast path takes, hence every call in a mode of PyTorch
@@ -331,4 +331,4 @@ def activation(
 
 
 def _are_plain(parameters: Mapping[str, Any]) -> bool:
-    return all([type(value) in (float, int, str) for value in parameters.values()])
+    return all([type(value) in (float, int, str) or is_tuple_of_numbers(value) for value in parameters.values()])

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Self
 
 from slopes import description, kinds, ops
 from slopes.constants import Array
-from slopes.domains import Above, Domain, Flag, Noise, is_array, is_tensor, plain, shown
+from slopes.domains import Above, Coefficients, Domain, Flag, Noise, is_array, is_tensor, plain, shown
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.hints import did_you_mean
@@ -193,7 +193,7 @@ class Card:
 
     def _fit(self, settings: Mapping[str, Any], first: str, x: Array) -> None:
         for name, value in settings.items():
-            if is_array(value):
+            if is_array(value) and not isinstance(self.parameters[name].domain, Coefficients):
                 kinds.check_broadcast(self.name, name, tuple(value.shape), first, tuple(x.shape))
 
     def _keywords(self) -> list[str]:

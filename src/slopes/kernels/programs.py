@@ -140,7 +140,7 @@ def source_and_numbers(
     """
     settings, defaults = card._settings(parameters), card._root.settings
     numbers = {name: value for name, value in settings.items() if is_number(value)}
-    choices = {name: value for name, value in settings.items() if isinstance(value, (bool, str, type(None)))}
+    choices = {name: value for name, value in settings.items() if isinstance(value, (bool, str, tuple, type(None)))}
     if len(numbers) + len(choices) < len(settings):
         raise TraceError(f"{card.name} cannot be traced: a parameter is an array")
     changed = {name: value for name, value in settings.items() if value != defaults[name]}
@@ -216,4 +216,4 @@ def are_worthwhile(card: Card, size: int) -> bool:
 
 
 def are_literals(settings: Mapping[str, Any]) -> bool:
-    return all(value is None or isinstance(value, (bool, int, float, str)) for value in settings.values())
+    return all(value is None or isinstance(value, (bool, int, float, str, tuple)) for value in settings.values())

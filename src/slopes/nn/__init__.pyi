@@ -58,6 +58,16 @@ class SmeLU(CardModule):
 
     def __init__(self, *, beta: _TensorParameter = 1.0) -> None: ...
 
+class Rational(CardModule):
+    """Padé activation unit, or PAU: a polynomial over 1 plus the sizes of another's terms, both of learnt
+    coefficients."""
+
+    def __init__(
+        self, *,
+        numerator: Tensor | Sequence[float] = (0.02979246, 0.61837738, 2.32335207, 3.0520266, 1.48548002, 0.25103717),
+        denominator: Tensor | Sequence[float] = (1.14201226, 4.39322834, 0.8715445, 0.34720652),
+    ) -> None: ...
+
 class DynamicTanh(CardModule):
     """Dynamic tanh, or DyT: the hyperbolic tangent of alpha times the input, in the place of a normalisation."""
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from slopes.card import Card, Loss, MixedSum
 from slopes.catalogue import CARDS
+from slopes.domains import Coefficients
 from slopes.hints import did_you_mean
 from slopes.kinds import OPTIONS
 from slopes.nn.losses import counted
@@ -22,6 +23,8 @@ from slopes.readings import torch as r
 
 class CardModule(torch.nn.Module):
     """A card as a module, with its parameters as attributes; tensors among them are trained, or saved with it.
+
+    The coefficients of `rational` are trained, unless they are given as a plain tensor.
 
     It follows PyTorch: an axis is called `dim`, and noise is used in training only. A loss has a `reduction`, classes
     on axis 1 with a `weight` each, labels of −100 that do not count, and NaN as the mean of nothing.
@@ -39,11 +42,19 @@ class CardModule(torch.nn.Module):
                 OPTIONS[name].check(type(self).__name__, name, value)
         self.card._settings({name: value for name, value in parameters.items() if name in self.card.parameters})
         for name, value in {**defaults, **parameters}.items():
+            value = self._learnt(name, value)
             plain = isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter)
             if plain or (name == "weight" and value is None):
                 self.register_buffer(name, value)
             else:
                 setattr(self, name, value)
+
+    def _learnt(self, name: str, value: Any) -> Any:
+        """The value; coefficients become a parameter of the module, unless they are a tensor."""
+        domain = self.card.parameters[name].domain if name in self.card.parameters else None
+        if not isinstance(domain, Coefficients) or isinstance(value, Tensor):
+            return value
+        return torch.nn.Parameter(torch.tensor(domain.read(value)))
 
     def forward(self, *arguments: Any) -> Any:
         """Apply the card to the arguments."""

@@ -322,7 +322,7 @@ def sigmoid(x: Array, times: Array, low: Array) -> Array:
 sigmoid_slope, gate_slope = partial(tails.sigmoid_slope, _this), partial(tails.gate_slope, _this)
 normal_gate_slope, sum_pairs = partial(tails.normal_gate_slope, _this), partial(tails.sum_pairs, _this)
 mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
-levels = partial(tails.levels, _this)
+levels, rational = partial(tails.levels, _this), partial(tails.rational, _this, closely=False)
 
 
 def softplus(x: Array, beta: Array) -> Array:

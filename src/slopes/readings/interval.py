@@ -20,7 +20,7 @@ from typing import Any, NoReturn, Self
 from flint import arb, fmpq
 
 from slopes.constants import Array, Constant
-from slopes.readings import exact, textbook
+from slopes.readings import exact, tails, textbook
 
 _this = sys.modules[__name__]
 
@@ -780,6 +780,19 @@ def snake(x: Array, a: Array) -> Array:
         lambda: ONE + _sine(TWO * (x.value * a.value)),
         lambda _: TWO * (a.value * _cosine(TWO * (x.value * a.value))),
     )
+
+
+def rational(x: Array, numerator: Any, denominator: Any, order: int) -> Array:
+    """Each derivative by its own form, which is bounded where x is not."""
+    x, kink = jet(x), KINK if order == 0 else KINK | JUMP
+    beyond = (x > 1) | (x < -1)
+    far = Truth(beyond.must, beyond.must, varies=False)
+    value, first, second = (
+        tails.rational(_this, Jet(x.value), numerator, denominator, order + k, closely=False, far=far).value
+        for k in range(3)
+    )
+    made = _chained(x, value, lambda: first, lambda _: second)
+    return _broken(made, kink) if (x == 0).may else made
 
 
 def root_of_square(x: Array, b: Array) -> Array:

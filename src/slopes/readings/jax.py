@@ -83,6 +83,7 @@ def _rounded(form: Callable[..., Array], x: Array, *rest: Array) -> Array:
 
 
 mish_slope, fma = partial(_by_pairs, "mish_slope"), partial(_by_pairs, "fma")
+rational = partial(_by_pairs, "rational")
 snake, snake_slope = partial(_by_pairs, "snake"), partial(_by_pairs, "snake_slope")
 product, quotient = partial(_parts_by_pairs, "product"), partial(_parts_by_pairs, "quotient")
 cubic, sigmoid_less = partial(_parts_by_pairs, "cubic"), partial(_parts_by_pairs, "sigmoid_less")

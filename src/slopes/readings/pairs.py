@@ -410,5 +410,5 @@ exp_of_size, decay = partial(tails.exp_of_size, _this), partial(tails.decay, _th
 mish, mish_slope = partial(tails.mish, _this), partial(tails.mish_slope, _this)
 softcap, tanhshrink = partial(tails.softcap, _this), partial(tails.tanhshrink, _this)
 expm1_less, root_of_square = partial(tails.expm1_less, _this), partial(tails.root_of_square, _this)
-lgamma_ratio = partial(tails.lgamma_ratio, _this)
+lgamma_ratio, rational = partial(tails.lgamma_ratio, _this), partial(tails.rational, _this, closely=False)
 overlap_slopes, rounding_of_difference = partial(tails.overlap_slopes, _this), tails.rounding_of_difference

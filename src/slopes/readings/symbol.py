@@ -69,6 +69,12 @@ def softplus(x: Array, beta: Array) -> Array:
     return sp.log(1 + sp.exp(_one(beta) * x)) / _one(beta)
 
 
+def rational(x: Array, numerator: Any, denominator: Any, order: int) -> Array:
+    above = sp.Add(*(a * x**power for power, a in enumerate(numerator)))
+    below = sp.Add(1, *(sp.Abs(b * x**power) for power, b in enumerate(denominator, 1)))
+    return sp.diff(above / below, x, order)
+
+
 def lgamma(x: Array) -> Array:
     return sp.log(sp.gamma(x))
 
@@ -177,9 +183,11 @@ def _zero(low: Any) -> Any:
 
 
 def parameter(name: str, value: Any, like: Array = None) -> Any:
-    """A symbol for a number, to show its name."""
+    """A symbol for a number, to show its name; of several numbers the initial, with their places."""
     if type(value) is Constant:
         return sp.sympify(value)
+    if isinstance(value, tuple):
+        return tuple(sp.Symbol(f"{name[0]}{place}") for place in range(len(value)))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     return sp.Symbol(name)

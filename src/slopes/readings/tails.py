@@ -381,6 +381,79 @@ def erf(r: ModuleType, x: Array) -> Array:
     return r.where((x > -0.75) & (x < 0.75), 2 * sqrt2 * DENSITY * near * series, r.where(x < 0, -far, far))
 
 
+class Sum:
+    """high + low, unevaluated, of float64: about 106 bits."""
+
+    __slots__ = ("high", "low")
+
+    def __init__(self, high: Array, low: Array = 0.0) -> None:
+        self.high, self.low = high, low
+
+    def __add__(self, other: Sum) -> Sum:
+        high = self.high + other.high
+        return Sum(high, two_sum_low(self.high, other.high, high) + (self.low + other.low))
+
+    def __sub__(self, other: Sum) -> Sum:
+        return self + Sum(-other.high, -other.low)
+
+    def __mul__(self, other: Sum) -> Sum:
+        high = self.high * other.high
+        return Sum(high, two_product_low(self.high, other.high, high) + (self.high * other.low + self.low * other.high))
+
+    def __truediv__(self, other: Sum) -> Sum:
+        return Sum(*divide(self.high, self.low, other.high, other.low))
+
+
+def rational(
+    r: ModuleType, x: Array, numerator: Any, denominator: Any, order: int, closely: bool = True, far: Any = None
+) -> Array:
+    """By Taylor coefficients of both polynomials at x; beyond 1, where powers overflow, of F / x**rise at 1/x.
+
+    Terms of the numerator, and of derivatives, may cancel: `closely` by sums.
+    """
+    number: Callable[..., Any] = Sum if closely else lambda high, low=0.0: high
+    far = (x > 1) | (x < -1) if far is None else far
+    size, sign = r.where(far, x, 1.0), r.sign(x)
+    high, low = r.where(far, 1 / size, x), 0.0
+    if closely:
+        splits = (size < 2.0**900) & (size > -(2.0**900))  # halves of larger numbers overflow
+        _, low = divide(1.0, 0.0, r.where(splits, size, 1.0), 0.0)
+        low = r.where(far & splits, low, 0.0)
+
+    def picked(coefficients: Any) -> list[Any]:
+        return [number(r.where(far, *pair)) for pair in zip(coefficients[::-1], coefficients, strict=True)]
+
+    at = number(high, low)
+    p = taylor(picked([*numerator]), at, order)
+    q = taylor(picked([1.0, *map(abs, denominator)]), number(r.absolute(high), low * sign), order)
+    quotient: list[Any] = []
+    for k, term in enumerate(p):
+        for j in range(k):
+            by_size = quotient[j] * q[k - j]
+            term = term - (by_size * number(sign) if (k - j) % 2 else by_size)
+        quotient.append(term / q[0])
+    rise = len(numerator) - 1 - len(denominator)
+    weighted = []  # the derivative of x**rise · f(1/x), by the Taylor coefficients of f
+    for k, term in enumerate(quotient):
+        weight = (-1) ** k * math.perm(order, k) * math.prod(range(rise - k, rise - order, -1))
+        weighted.append(term * number(float(weight)))
+    near, result = quotient[order], taylor(weighted, at, 0)[0]
+    if closely:
+        near, result = near.high + near.low, result.high + result.low
+    for _ in range(abs(rise - order)):
+        result = result * size if rise > order else result / size
+    return r.where(far, result * sign if len(denominator) % 2 else result, math.factorial(order) * near)
+
+
+def taylor(coefficients: list[Any], at: Any, order: int) -> list[Any]:
+    """Taylor coefficients of a polynomial up to the order, by Horner's rule."""
+    terms: list[Any] = []
+    for coefficient in reversed(coefficients):
+        below = [coefficient, *terms]
+        terms = [term * at + other for term, other in zip(terms, below, strict=False)] + below[len(terms) : order + 1]
+    return terms + [at - at] * (order + 1 - len(terms))
+
+
 def root_of_square(r: ModuleType, x: Array, b: Array) -> Array:
     """Beyond √b by x plus a small term."""
     other = b**0.5

@@ -5,6 +5,7 @@ Half types are computed in float32 and rounded once, others in their own dtype.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -175,6 +176,34 @@ def _rounded_once(form: Callable[..., Tensor], x: Tensor, *parameters: Array) ->
 snake, snake_slope = partial(_rounded_once, tails.snake), partial(_rounded_once, tails.snake_slope)
 tanhshrink = partial(_rounded_once, tails.tanhshrink)
 above_simplex_threshold = partial(_rounded_once, tails.above_simplex_threshold)
+
+
+FEW = 7  #: coefficients of polynomials that float64 holds for a float32, whatever its size
+
+
+def rational(x: Array, numerator: Any, denominator: Any, order: int) -> Array:
+    """Learnt coefficients get gradients by Horner's rule alone, which saves few tensors."""
+
+    def value(x: Array, order: int = 0) -> Array:
+        wide = tails.rational(_this, double(x), numerator, denominator, order, closely=x.dtype == torch.float64)
+        return wide.to(x.dtype)
+
+    if order == 0 and any(isinstance(part, Tensor) and wants_gradient(part) for part in (numerator, denominator)):
+        has_room = _double(x) != x.dtype and max(len(numerator), len(denominator)) <= FEW
+        quotient = partial(_quotient, x, numerator, denominator)
+        return quotient() if has_room else with_slope_of(value(x), quotient)
+    if torch.compiler.is_compiling():  # it traces no Function within another
+        return value(x, order)
+    further = partial(rational, numerator=numerator, denominator=denominator, order=order + 1)
+    return differentiable(partial(value, order=order), further, x)
+
+
+def _quotient(x: Tensor, numerator: Any, denominator: Any) -> Tensor:
+    wide = tails.confine(_this, double(x), 2.0**140)
+    size = absolute(wide)
+    above: Any = functools.reduce(lambda total, a: total * wide + a, [*numerator][::-1])
+    below: Any = functools.reduce(lambda total, b: (total + abs(b)) * size, [*denominator][::-1], 0.0)
+    return (above / (1 + below)).to(x.dtype)  # type: ignore[no-any-return]
 
 
 def cubic(x: Array, a: Constant, b: Constant) -> tuple[Array, Array]:

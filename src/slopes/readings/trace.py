@@ -478,6 +478,14 @@ def _snake(operation: str, x: Array, a: Array) -> Array:
 snake, snake_slope = partial(_snake, "snake"), partial(_snake, "snake_slope")
 
 
+def rational(x: Array, numerator: Any, denominator: Any, order: int) -> Array:
+    """In float64; a float32 x has few enough digits for no sums."""
+    wide = double(x)
+    above, below = ([wide._recorder.value(number, "float64") for number in part] for part in (numerator, denominator))
+    result = tails.rational(_this, wide, above, below, order, closely=x.dtype == "float64")
+    return x._recorder.value(result, x.dtype)
+
+
 def double(x: Array) -> Array:
     return x._recorder.value(x, "float64")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from slopes.card import Card, Loss, Map
-from slopes.domains import Interval, OneOf
+from slopes.domains import Coefficients, Interval, OneOf
 from slopes.kinds.spaces import Space
 from slopes.truth.oracle import Exactly
 from slopes.truth.parts import Balls
@@ -44,6 +44,8 @@ def variants(card: Card) -> list[dict[str, Any]]:
         elif isinstance(domain, Interval):
             within = (domain.low + share * (domain.high - domain.low) for share in WITHIN)
             values = [value for value in AWAY if domain.admits(value)] or within
+        elif isinstance(domain, Coefficients):
+            values = default[:1], default[:-1], default[::-1]
         else:
             continue
         admitted = [value for value in values if value != default]

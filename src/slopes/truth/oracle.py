@@ -180,7 +180,7 @@ class Exactly:
         if (
             open_.ndim == 0
             or not unreduced
-            or not all(s is None or isinstance(s, (bool, int, float, str)) for s in settings)
+            or not all(s is None or isinstance(s, (bool, int, float, str, tuple)) for s in settings)
         ):
             return None
         if not self.card.rowwise:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -161,7 +162,7 @@ def parameters_refused(subject: Subject) -> Iterator[Finding]:
             )
             continue
         for value in parameter.domain.outside():
-            shown = f"float('{value}')" if isinstance(value, float) and not np.isfinite(value) else repr(value)
+            shown = re.sub(r"\b(nan|inf)\b", r"float('\1')", repr(value))
             script = subject.script(attempt(f"f.with_({name}={shown})"), "came")
             (came,) = script.printed
             if not _is_refusal(came, name):
