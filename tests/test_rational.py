@@ -70,6 +70,7 @@ def test_beyond_every_power_it_is_a_line():
     assert [slopes.rational(x) for x in (inf, -inf)] == [inf, -inf]
     assert slopes.rational.slope(inf) == rise
     assert slopes.rational(inf, numerator=[1.0], denominator=[2.0]) == 0
+    assert slopes.rational(1e300, numerator=[0.0, 1.0, 0.0], denominator=[0.0] * 4) == pytest.approx(1e300, rel=1e-15)
 
 
 def test_coefficients_are_sequences_of_finite_numbers():
@@ -80,6 +81,12 @@ def test_coefficients_are_sequences_of_finite_numbers():
         for call in (lambda wrong: card(torch.ones(3), numerator=wrong), lambda wrong: card.with_(denominator=wrong)):
             with pytest.raises(ValueError, match="must be a sequence of finite numbers"):
                 call(wrong)
+
+
+def test_the_formula_names_coefficients_by_their_places():
+    pytest.importorskip("sympy")
+    assert "n_{5} x^{5}" in slopes.rational.tex
+    assert "d_{3} x^{4}" in slopes.rational.tex
 
 
 def test_coefficients_learn():
@@ -100,6 +107,8 @@ def test_learnt_values_are_rounded_once(dtype):
     module = nn.Rational()
     fixed = slopes.rational.with_(**{name: part.detach() for name, part in module.named_parameters()})
     assert torch.equal(module(x), fixed(x.double()).to(dtype))
+    many = nn.Rational(numerator=[1.0] * 10, denominator=[1.0] * 9)
+    assert many(x).isfinite().all()
 
 
 def test_the_module_is_trained():
