@@ -129,5 +129,8 @@ def test_the_module_is_trained():
     assert [name for name, _ in other.named_buffers()] == ["denominator"]
     other.load_state_dict(nn.Rational(numerator=[3.0, 4.0], denominator=torch.zeros(3)).state_dict())
     assert other(torch.tensor([1.0])).item() == 7
+    fixed = nn.module(slopes.rational)
+    assert not [*fixed.parameters()]
+    assert torch.equal(fixed(x), slopes.rational(x))
     with pytest.raises(ValueError, match="numerator must be a sequence"):
         nn.Rational(numerator=1.0)

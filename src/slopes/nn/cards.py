@@ -24,13 +24,14 @@ from slopes.readings import torch as r
 class CardModule(torch.nn.Module):
     """A card as a module, with its parameters as attributes; tensors among them are trained, or saved with it.
 
-    The coefficients of `rational` are trained, unless they are given as a plain tensor.
+    `Rational` trains its coefficients, too, unless they are given as a plain tensor.
 
     It follows PyTorch: an axis is called `dim`, and noise is used in training only. A loss has a `reduction`, classes
     on axis 1 with a `weight` each, labels of −100 that do not count, and NaN as the mean of nothing.
     """
 
     card: Any
+    trains_coefficients = True
 
     def __init__(self, **parameters: Any) -> None:
         super().__init__()
@@ -50,9 +51,9 @@ class CardModule(torch.nn.Module):
                 setattr(self, name, value)
 
     def _learnt(self, name: str, value: Any) -> Any:
-        """The value; coefficients become a parameter of the module, unless they are a tensor."""
+        """The value; coefficients that are no tensor become a parameter of the module."""
         domain = self.card.parameters[name].domain if name in self.card.parameters else None
-        if not isinstance(domain, Coefficients) or isinstance(value, Tensor):
+        if not self.trains_coefficients or not isinstance(domain, Coefficients) or isinstance(value, Tensor):
             return value
         return torch.nn.Parameter(torch.tensor(domain.read(value)))
 
@@ -96,6 +97,8 @@ class module(CardModule):
 
     Raises TypeError for no card or unknown parameters, ValueError for one outside its domain.
     """
+
+    trains_coefficients = False
 
     def __init__(self, card: Card, /, **parameters: Any) -> None:
         if not isinstance(card, Card):
