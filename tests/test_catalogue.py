@@ -84,6 +84,8 @@ def test_autocast_gives_float32_losses(loss):
 def test_no_warning_and_no_nan_at_extremes(card):
     extremes = np.array([0.0, -0.0, 1e-300, 1e300, -1e300, 88.8, -103.9, 709.8, -745.2, 1.7e308, -1.7e308])
     function = unreduced(card)
+    if isinstance(card, Loss) and card.kind.has_fixed_shape:
+        pytest.skip("it takes no rows of extremes: the audit takes images of them")
     if isinstance(card, Loss):
         if card.kind.space_of(card.settings).is_probability:
             extremes = np.array([[0.0, 1.0], [1.0, 0.0], [5e-324, 1.0]])

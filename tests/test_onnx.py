@@ -153,6 +153,7 @@ FORBIDDEN_TO_TRACES = {"log_cosh": "Exporting the operator 'aten::sinh' to ONNX"
 
 @pytest.mark.parametrize("name", mark_exhaustive(NAMES, 1, every=12))
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore:Constant folding - Only steps=1 can be constant folded")
 def test_exporter_based_on_traces(name, tmp_path):
     function, arguments = unreduced(CARDS[name]), stress(CARDS[name])
     file = str(tmp_path / "network.onnx")

@@ -101,10 +101,10 @@ def test_a_program_for_float32_computes_in_float32(name):
 
 
 ROWWISE = [card for card in dict.fromkeys(CARDS.values()) if card.rowwise and not isinstance(card, Gate)]
-#: cards of rows that sort, compare all pairs or take boxes apart, which a program cannot
+#: cards of rows that sort, compare all pairs or take boxes or moments apart, which a program cannot
 NOT_TRACED = {
     "sparsemax", "giou", "diou", "ciou", "info_nce", "supcon", "circle", "multilabel_margin", "generalized_dice",
-    "lovasz_softmax", "lovasz_hinge", "crps_ensemble",
+    "lovasz_softmax", "lovasz_hinge", "crps_ensemble", "ssim",
 }  # fmt: skip
 CASES = [(card, False) for card in ROWWISE] + [(CARDS[name], True) for name in (
     "cross_entropy", "categorical_cross_entropy", "nll", "poly1", "margin_softmax", "softmax_focal", "multiclass_hinge"

@@ -380,7 +380,8 @@ def test_gradients_flow_to_targets_and_weights(loss, example):
         rest[0] = slopes.softmax(torch.from_numpy(np.random.default_rng(2).standard_normal(prediction.shape)))
     inside = {"chances": lambda target: target.clamp(0.1, 0.9), "non-negative": lambda target: target + 0.5}
     rest = [inside.get(kind, lambda target: target)(target) for kind, target in zip(kinds, rest, strict=True)]
-    weight = torch.rand(prediction.shape[:-1] if loss.kind.rowwise else prediction.shape, dtype=torch.float64) + 0.5
+    has_rows = loss.kind.rowwise and loss.kind.unreduced(prediction.shape) != prediction.shape
+    weight = torch.rand(prediction.shape[:-1] if has_rows else prediction.shape, dtype=torch.float64) + 0.5
     prediction.requires_grad_(not loss.claims.detached)
     assert torch.autograd.gradcheck(lambda p, w: loss(p, *rest, weight=w), (prediction, weight.requires_grad_()))
     for place, (kind, target) in enumerate(zip(kinds, rest, strict=True)):

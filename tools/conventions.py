@@ -254,7 +254,12 @@ class Answer(NamedTuple):
 def number(card: Card, value: Any) -> Any:
     """Return the numbers to compare: the mean of a loss, else the values."""
     value = np.array(value, dtype=float)
-    return value.mean() if isinstance(card, Loss) else value
+    return counted(card, value).mean() if isinstance(card, Loss) else value
+
+
+def counted(card: Card, value: Any) -> Any:
+    """The values of a loss that count; those at the edges of images are 0."""
+    return value[value != 0] if value.ndim and isinstance(card, Loss) and card.kind.has_edges else value
 
 
 def brief(card: Card, ours: Any, given: list[Answer]) -> tuple[str, list[str]]:
@@ -276,6 +281,7 @@ def text(card: Card, value: Any) -> str:
     value = np.array(value, dtype=float)
     if not isinstance(card, Loss):
         return ", ".join(spelt(entry, 4) for entry in value.reshape(-1))
+    value = counted(card, value)
     return spelt(value.mean(), 6) + (f" (mean of {value.size})" if value.ndim else "")
 
 

@@ -31,6 +31,7 @@ ROWS = {
     "divergences": "divergence",
     "overlap": "overlap",
     "embeddings": "embedding",
+    "images": "image",
     "boxes": "boxes",
     "language models": "preference",
 }

@@ -43,6 +43,8 @@ KEYWORDS = {
     "generator": ("np.random.Generator | None", "_TensorGenerator | None"),
     "ignore_index": ("int | None", "int | None"),
     "label_smoothing": ("float", "float"),
+    "window": ("int", "int"),
+    "sigma": ("float | None", "float | None"),
 }
 
 

@@ -36,7 +36,7 @@ RECORD = pathlib.Path(__file__).parent.parent / "tests" / "data" / "peers.json"
 NUMBERS = [-3.0, -1.0, -0.25, 0.25, 1.0, 3.0]
 ROWS = [[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]]
 REGIONS = {name: (2, 4, 3) for name in KINDS if "overlap" in name}
-SHAPES = {**REGIONS, "embeddings": (6, 3), "boxes": (3, 4)}  #: of a kind's first argument
+SHAPES = {**REGIONS, "embeddings": (6, 3), "boxes": (3, 4), "images": (1,)}  #: of a kind's first argument
 DULL = ("inplace", "dtype", "name", "size_average", "reduce", "out")  #: parameters that change no number
 
 

@@ -37,6 +37,7 @@ _HOMES = {
     "slopes.losses.embedding": "cosine cosine_embedding contrastive_pair triplet_margin info_nce nt_xent supcon circle siglip",
     "slopes.losses.focal": "sigmoid_focal softmax_focal asymmetric",
     "slopes.losses.forecast": "multi_quantile crps_ensemble",
+    "slopes.losses.image": "ssim",
     "slopes.losses.likelihood": "poisson_nll negative_binomial_nll gaussian_nll crps_gaussian evidential_nll evidential_penalty gamma_deviance tweedie_deviance zero_inflated_poisson_nll",
     "slopes.losses.margin": "hinge squared_hinge soft_margin hinge_embedding margin_ranking multiclass_hinge multilabel_margin multilabel_soft_margin",
     "slopes.losses.ordinal": "coral corn ordinal_logistic",

@@ -291,7 +291,7 @@ __version__: str
 _PairKind: TypeAlias = Literal[
     "regression", "binary", "margin", "classification", "multilabel", "distribution", "grades", "conditional grades",
     "cumulative grades", "distillation", "vectors", "forecasts", "boxes", "overlap", "ranked overlap",
-    "overlap scores", "joint overlap",
+    "overlap scores", "joint overlap", "images",
 ]
 _OtherKind: TypeAlias = Literal[
     "variance", "zero inflation", "evidence", "ranking", "preference", "preference alone", "likelihoods of answers",
@@ -1379,6 +1379,37 @@ class _CrpsEnsemble(_CrpsEnsembleCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, fair: bool = False) -> Self: ...
 
+class _SsimCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["mean", "sum"] = "mean",
+        weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
+        window: int = 11, sigma: float | None = 1.5, data_range: _ArrayParameter = 1.0, k1: _ArrayParameter = 0.01,
+        k2: _ArrayParameter = 0.03,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, target: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, window: int = 11,
+        sigma: float | None = 1.5, data_range: _ArrayParameter = 1.0, k1: _ArrayParameter = 0.01,
+        k2: _ArrayParameter = 0.03,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, target: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, window: int = 11,
+        sigma: float | None = 1.5, data_range: _TensorParameter = 1.0, k1: _TensorParameter = 0.01,
+        k2: _TensorParameter = 0.03,
+    ) -> _Tensors_co: ...
+class _Ssim(_SsimCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _SsimCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _SsimCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, data_range: _Parameter = 1.0, k1: _Parameter = 0.01, k2: _Parameter = 0.03) -> Self: ...
+
 class _PoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2437,6 +2468,8 @@ multi_quantile: _MultiQuantile
 """Quantile losses of a row: the mean size of residuals, times the level where a prediction is low, else 1 − level."""
 crps_ensemble: _CrpsEnsemble
 """Continuous ranked probability score: the members' mean distance to the target, less half of the one among them."""
+ssim: _Ssim
+"""Structural dissimilarity, 1 − SSIM: how far means, contrasts and structures of windows of two images differ."""
 poisson_nll: _PoissonNll
 """Poisson likelihood: how unlikely a count is if the prediction is the log of its rate."""
 negative_binomial_nll: _NegativeBinomialNll

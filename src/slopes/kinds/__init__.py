@@ -19,6 +19,7 @@ from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.forecasts import Forecasts
+from slopes.kinds.images import SIGMA, WINDOW, Images
 from slopes.kinds.others import FLAG, CumulativeGrades, Grades, Pairs, Ranking, Signed, Triplets, ZeroInflated
 from slopes.kinds.preferences import NORMALIZER, Judged, Likelihoods, Policy, Preference
 from slopes.kinds.spaces import (
@@ -59,6 +60,7 @@ BATCH = Argument("embeddings", REAL), Argument("labels", REAL, row=False)
 OPTIONS: dict[str, Domain] = {
     "reduction": REDUCTIONS, "gate": OneOf(("first", "last")), "mode": MODE, "over": OVER, "from_probabilities": FLAG,
     "zero_one": FLAG, "label_smoothing": UNIT, "terms": FLAG, "normalizer": NORMALIZER,
+    "window": WINDOW, "sigma": SIGMA,
 }  # fmt: skip
 
 #: for the examples of an activation
@@ -219,6 +221,7 @@ KINDS: dict[str, Kind] = {
         Overlap("ranked overlap", (LOGIT, ROW), rowwise=True, ranked=True, known_spaces=SCORES),
         Overlap("overlap scores", (LOGIT, CHANCE), rowwise=True, scores=True, known_spaces=SCORES),
         Overlap("joint overlap", (LOGIT, ROW), rowwise=True, joint=True, known_spaces=SCORES),
+        Images("images", (PREDICTION, TARGET), rowwise=True, data="images", title_parts=("ssim",)),
         Embeddings(
             "embeddings",
             BATCH,

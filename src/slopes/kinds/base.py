@@ -237,6 +237,7 @@ class Kind:
     has_regions: ClassVar[bool] = False  #: rows are regions of pixels
     batched: ClassVar[bool] = False  #: the first axis must be the batch
     coupled: ClassVar[bool] = False  #: a value depends on other rows: the derivative takes a cotangent
+    has_edges: ClassVar[bool] = False  #: entries at the edges of an example do not count
     has_fixed_shape: ClassVar[bool] = False  #: its examples take no other shapes
     example_maker: ClassVar[type[Examples]] = Examples
 

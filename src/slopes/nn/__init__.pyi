@@ -306,6 +306,14 @@ class CrpsEnsembleLoss(CardModule):
         self, *, dim: int = -1, fair: bool = False, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
+class SsimLoss(CardModule):
+    """Structural dissimilarity, 1 − SSIM: how far means, contrasts and structures of windows of two images differ."""
+
+    def __init__(
+        self, *, window: int = 11, sigma: float | None = 1.5, data_range: _TensorParameter = 1.0,
+        k1: _TensorParameter = 0.01, k2: _TensorParameter = 0.03, reduction: Literal["mean", "sum", "none"] = "mean",
+    ) -> None: ...
+
 class NegativeBinomialNllLoss(CardModule):
     """Negative binomial likelihood: how unlikely a count of large variance is if the prediction is the log of its
     rate."""

@@ -438,6 +438,13 @@ def arange(n: int, like: Array) -> Array:
     return np.arange(n)
 
 
+def padded(x: Array, count: int, axis: int) -> Array:
+    shape = list(x.shape)
+    shape[axis] = count
+    nothing = Exact(np.zeros(shape))
+    return np.concatenate([nothing, x, nothing], axis=axis).view(Exact)
+
+
 def joined(a: Array, b: Array) -> Array:
     return np.concatenate([a, b], axis=-1).view(Exact)
 

@@ -364,6 +364,12 @@ def spread(values: Array, places: Array, count: int) -> Array:
     return jnp.zeros(count, dtype=values.dtype).at[places].set(values)
 
 
+def padded(x: Array, count: int, axis: int) -> Array:
+    widths = [(0, 0)] * x.ndim
+    widths[axis] = count, count
+    return jnp.pad(x, widths)
+
+
 def joined(a: Array, b: Array) -> Array:
     return jnp.concatenate([a, b], axis=-1)
 

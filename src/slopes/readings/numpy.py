@@ -213,6 +213,12 @@ def spread(values: Array, places: Array, count: int) -> Array:
     return result
 
 
+def padded(x: Array, count: int, axis: int) -> Array:
+    widths = [(0, 0)] * x.ndim
+    widths[axis] = count, count
+    return np.pad(x, widths)
+
+
 def joined(a: Array, b: Array) -> Array:
     return np.concatenate([a, b], axis=-1)
 

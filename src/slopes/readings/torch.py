@@ -457,6 +457,10 @@ def spread(values: Array, places: Array, count: int) -> Array:
     return torch.zeros(count, dtype=values.dtype, device=values.device).index_copy(0, places, values)
 
 
+def padded(x: Array, count: int, axis: int) -> Array:
+    return torch.nn.functional.pad(x, (0, 0) * (-1 - axis) + (count, count))
+
+
 def joined(a: Array, b: Array) -> Array:
     return torch.cat([a, b], dim=-1)
 

@@ -179,7 +179,7 @@ def _judged(subject: Subject, script: Script, arguments: Arguments, names: list[
             expected=f"{counts(subject, arguments)['rows']:g}, the rows",
             **told,
         )
-    if not names and declared is None:
+    if not names and declared is None and not kind.has_edges:
         return script.finding(
             f"training takes steps of a size that depends on other things than the batch: the mean divides by "
             f"{divisor:.6g}, which is no count of it",

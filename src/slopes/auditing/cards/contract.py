@@ -28,7 +28,7 @@ def dtype_and_shape(subject: Subject) -> Iterator[Finding]:
                     continue
                 for result in ("value", "slope"):
                     came = subject.call(result, arguments)
-                    wanted = _shape(subject, shape) if result == "value" else tuple(arguments[0].shape)
+                    wanted = _shape(subject, arguments, shape) if result == "value" else tuple(arguments[0].shape)
                     if came.dtype != expected or tuple(came.shape) != wanted:
                         library = ["import torch"] if kind == "torch" else []
                         lines = spell(arguments), f"result = {subject.call_of(result)}", "result.dtype, result.shape"
@@ -51,8 +51,8 @@ def _shapes(subject: Subject) -> tuple[tuple[int, ...], ...]:
     return ROWS if subject.card.rowwise else SHAPES
 
 
-def _shape(subject: Subject, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return subject.card.kind.unreduced(shape) if isinstance(subject.card, Loss) else shape
+def _shape(subject: Subject, arguments: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    return subject.card.kind.unreduced(tuple(arguments[0].shape)) if isinstance(subject.card, Loss) else shape
 
 
 def _libraries() -> Iterator[tuple[str, Callable[..., Any], dict[Any, Any]]]:

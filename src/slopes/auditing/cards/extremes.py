@@ -107,6 +107,13 @@ def no_nan(subject: Subject) -> Iterator[Finding]:
                     )
 
 
+def _of_every_size(drawn: tuple[Any, ...], sizes: Any, dtype: Any) -> Iterator[tuple[Any, ...]]:
+    largest = float(np.sqrt(np.finfo(dtype).max)) / 16  # squares of larger ones overflow
+    for size in sizes:
+        if abs(size) <= largest:
+            yield tuple(np.array(size * x, dtype) for x in drawn)
+
+
 def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:
     """Yield every combination of awkward arguments, in parts: tiny, huge, equal, zero, at bounds, without area."""
     card: Any = subject.card
@@ -119,6 +126,9 @@ def awkward(subject: Subject, dtype: Any) -> Iterator[tuple[Any, ...]]:
         yield tuple(np.array(column, dtype) for column in zip(*pairs, strict=True))
         return
     kind, spaces = card.kind, card.kind.spaces(card.settings)
+    if kind.has_fixed_shape:
+        yield from _of_every_size(kind.examples(card.settings).stress(subject.rng), _numbers(real, dtype), dtype)
+        return
     if kind.batched:
         rows = _rows(spaces[0], dtype)
         if kind.coupled:  # distances and products in a batch are those in its negative
