@@ -17,7 +17,7 @@ pytest.importorskip("sympy")
 pytest.importorskip("matplotlib")
 from slopes.plotting import facts, formula, page, picture, samples, terminal
 
-CARDS = [card for card in dict.fromkeys(catalogue.CARDS.values()) if not (isinstance(card, Loss) and card.kind.coupled)]
+CARDS = [card for card in dict.fromkeys(catalogue.CARDS.values()) if not isinstance(card, Loss) or card.kind.has_curve]
 
 
 @slopes.activation(kinks=(1.0,))

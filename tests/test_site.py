@@ -70,7 +70,7 @@ def test_every_function_has_a_page_with_a_picture():
     for card in set(CARDS.values()):
         text = address(f"functions/{card.name}").read_text()
         assert card.name in text
-        assert ('<svg class="curve"' in text) == (card.family != "loss" or not card.kind.coupled)
+        assert ('<svg class="curve"' in text) == (card.family != "loss" or card.kind.has_curve)
 
 
 def test_a_curve_is_seen_without_scripts(browser_without_scripts):

@@ -121,7 +121,7 @@ def derivative_of(card: Card) -> str:
     from slopes.plotting import formula
     from slopes.readings import symbol
 
-    if isinstance(card, Map) or card.slope_body is None or (isinstance(card, Loss) and card.kind.coupled):
+    if isinstance(card, Map) or card.slope_body is None or (isinstance(card, Loss) and not card.kind.has_curve):
         return ""
     symbols, settings = card._symbols(symbol), card._settings({}, symbol)
     try:

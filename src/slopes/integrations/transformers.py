@@ -93,7 +93,7 @@ def compute_loss_func(loss: Loss, *, shift: bool | None = None, **options: Any) 
     rows, such as `slopes.dice`; when called, ValueError without labels, or for labels of tokens without `shift`.
     """
     kind = loss.kind if isinstance(loss, Loss) else None
-    if kind is None or len(kind.arguments) != 2 or kind.has_regions or kind.coupled or not loss.has_values:
+    if kind is None or len(kind.arguments) != 2 or kind.batched or not loss.has_values:
         shown = getattr(loss, "name", repr(loss))
         raise TypeError(
             "compute_loss_func: takes a loss of slopes of a prediction and a target, whose value for a batch is a sum "

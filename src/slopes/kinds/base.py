@@ -251,6 +251,11 @@ class Kind:
         return not self.data
 
     @property
+    def has_curve(self) -> bool:
+        """Whether a line of examples can be drawn; each example of the others is a whole batch or image."""
+        return self.has_regions or not self.batched
+
+    @property
     def goal(self) -> Space | None:
         """Space of the target, in kinds of two arguments."""
         return self.arguments[1].space if len(self.arguments) == 2 else None

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from slopes import notebook
 from slopes.card import Card, Loss
 from slopes.domains import is_array, is_tensor, shown
@@ -57,7 +55,7 @@ def _check(card: Any) -> None:
     if isinstance(card, str):
         raise TypeError(f"show: takes the cards themselves and not their names, as in slopes.relu; got {card!r}")
     check_card(card, f"show: {card!r}")
-    if isinstance(card, Loss) and not card.kind.examples(card.settings).curve(np.zeros(1))[1]:
+    if isinstance(card, Loss) and not card.kind.has_curve:
         compared = "the vectors of a batch" if card.kind.coupled else card.kind.data
         raise ValueError(f"show: {card.name} compares {compared}, and has no axis to be drawn along")
     arrays = [name for name, value in card.bound.items() if is_array(value) or is_tensor(value)]

@@ -95,7 +95,7 @@ def _loss_curve(loss: Any) -> Any:
 
     if not isinstance(loss, Loss):
         raise _NoCurveError("It is trained as it is, and no card tells its arguments")
-    if loss.kind.coupled:
+    if not loss.kind.has_curve:
         raise _NoCurveError("It compares the entries of a batch, so that no curve shows it")
     return curve(loss)
 
