@@ -111,7 +111,7 @@ SOUND = [
     ("lightgbm", of_classes, "torch.nn.CrossEntropyLoss()"), ("lightgbm", of_classes, slopes.cross_entropy),
     ("lightgbm", of_classes, None), ("xgboost", of_classes_flat, "cross_entropy"),
     ("catboost", MultiClass, slopes.cross_entropy), ("catboost", MultiClass(), None), ("catboost", LogLoss, BCE),
-    ("catboost", LogLoss, None),
+    ("catboost", LogLoss, None), ("catboost", slopes.boosting.catboost(slopes.cross_entropy), slopes.cross_entropy),
 ]  # fmt: skip
 
 

@@ -81,10 +81,16 @@ def test_kernels_compute_the_same(name):
     assert pickle.loads(pickle.dumps(derivatives))(raw, target)[1].tolist() == many[1].tolist()
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal", "poly1"])
+@slopes.loss("classification")
+def surprise_without_derivative(prediction, target):
+    return -slopes.ops.expected(slopes.ops.log_softmax(prediction), target)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal", "poly1", "surprise_without_derivative"])
 def test_rows_have_the_diagonal(name):
     torch = pytest.importorskip("torch")
-    card, raw, labels = getattr(slopes, name), RNG.normal(size=(5, 3)), np.array([0, 1, 2, 1, 0])
+    card = surprise_without_derivative if name == "surprise_without_derivative" else getattr(slopes, name)
+    raw, labels = RNG.normal(size=(5, 3)), np.array([0, 1, 2, 1, 0])
     gradient, hessian = Derivatives(card, None)(raw, labels)
     for row, label, first, second in zip(raw, labels, gradient, hessian, strict=True):
 
@@ -94,6 +100,45 @@ def test_rows_have_the_diagonal(name):
         z = torch.tensor(row)
         np.testing.assert_allclose(first, torch.func.grad(value)(z), rtol=1e-10)
         np.testing.assert_allclose(second, torch.func.hessian(value)(z).diagonal(), rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "chosen", [slopes.cross_entropy, slopes.softmax_focal, slopes.siglip, surprise_without_derivative]
+)
+def test_a_row_has_all_of_the_hessian(chosen):
+    torch = pytest.importorskip("torch")
+    derivatives = Derivatives(chosen, None)
+    for label in (0, 2):
+        row = RNG.normal(size=4)
+        gradient, hessian = derivatives.of_row(row, label)
+
+        def value(z, label=label):
+            return chosen(z[None], torch.tensor([label]))
+
+        z = torch.tensor(row)
+        np.testing.assert_allclose(gradient, torch.func.grad(value)(z), rtol=1e-10)
+        np.testing.assert_allclose(hessian, torch.func.hessian(value)(z), rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal", "siglip"])
+def test_kernels_of_rows_compute_the_same(name):
+    pytest.importorskip("numba")
+    derivatives = Derivatives(getattr(slopes, name), None)
+    raw, labels = RNG.normal(size=(400, 5)), np.arange(400) % 5
+    plain, plain_rows = (
+        derivatives(raw, labels),
+        [derivatives.of_row(x, y) for x, y in zip(raw[:5], labels, strict=False)],
+    )
+    assert derivatives._row_kernel is None
+    compiled = derivatives(np.tile(raw, (3, 1)), np.tile(labels, 3))
+    assert derivatives._row_kernel is not None
+    for mine, due in zip(compiled, plain, strict=True):
+        np.testing.assert_allclose(mine[:400], due, rtol=1e-12, atol=1e-15)
+    for place, due in enumerate(plain_rows):
+        for mine, each in zip(derivatives.of_row(raw[place], labels[place]), due, strict=True):
+            np.testing.assert_allclose(mine, each, rtol=1e-12, atol=1e-15)
+    again = pickle.loads(pickle.dumps(derivatives))
+    assert again.of_row(raw[0], 1)[1].tolist() == derivatives.of_row(raw[0], 1)[1].tolist()
 
 
 # -------------------------------------------------------------------------------------- objectives
@@ -113,6 +158,28 @@ def test_a_hessian_that_is_not_positive_follows_the_policy():
     gradient, hessian = twice.gradient_and_hessian(raw, target, np.array([1.0, 2.0, 3.0]))
     assert gradient.tolist() == [-3.0, 1.0, 9.0]
     assert hessian.tolist() == [2.0, 4.0, 6.0]
+
+
+def test_a_matrix_follows_the_policy():
+    """Of a convex loss it is full; of others, whose sums may have negative eigenvalues, its diagonal."""
+
+    def second(card, raw, **options):
+        return -np.array(boosting.catboost(card, **options).calc_ders_multi(np.array(raw), 1.0, 2.0)[1]) / 2
+
+    raw = [0.3, -0.2, 1.0]
+    p = slopes.softmax(raw)
+    full = np.diag(p) - np.outer(p, p)
+    for policy in ("filled", "floored", "exact"):
+        np.testing.assert_allclose(second(slopes.cross_entropy, raw, hessian=policy), full, rtol=1e-12)
+    np.testing.assert_allclose(second(slopes.cross_entropy, raw, factor=3.0), 3 * full, rtol=1e-12)
+    assert second(slopes.cross_entropy, raw, hessian="constant").tolist() == np.eye(3).tolist()
+    exact = second(slopes.softmax_focal, raw, hessian="exact")
+    assert np.count_nonzero(exact) == 9
+    assert second(slopes.softmax_focal, raw).tolist() == np.diag(np.diagonal(exact)).tolist()
+    sure = [-800.0, 800.0, 0.0]
+    assert second(slopes.cross_entropy, sure).tolist() == np.eye(3).tolist()
+    assert second(slopes.cross_entropy, sure, hessian="floored").tolist() == (1e-16 * np.eye(3)).tolist()
+    assert not second(slopes.cross_entropy, sure, hessian="exact").any()
 
 
 def test_starts_are_the_best_constants():
@@ -155,8 +222,16 @@ def test_refusals():
     for card in (slopes.categorical_cross_entropy, slopes.poisson_nll.with_(log_input=False)):
         with pytest.raises(TypeError, match="raw scores are any numbers"):
             boosting.xgboost(card)
-    with pytest.raises(TypeError, match="takes rows"):
-        boosting.catboost(slopes.cross_entropy)
+    with pytest.raises(
+        AttributeError, match=r"cross_entropy takes a row of raw scores; give CatBoost class_names=list"
+    ):
+        boosting.catboost(slopes.cross_entropy).calc_ders_range([0.0], [1.0], None)
+    with pytest.raises(AttributeError, match="huber takes one raw score"):
+        boosting.catboost(slopes.huber).calc_ders_multi([0.0, 1.0, 2.0], 1.0, 1.0)
+    with pytest.raises(ValueError, match="the target must be a class from 0 to 2, got 3"):
+        boosting.catboost(slopes.cross_entropy).calc_ders_multi(np.zeros(3), 3.0, 1.0)
+    with pytest.raises(TypeError, match="multiclass_hinge has no Hessian"):
+        boosting.catboost(slopes.multiclass_hinge).calc_ders_multi(np.zeros(3), 2.0, 1.0)
     with pytest.raises(TypeError, match="multiclass_hinge has no Hessian"):
         boosting.xgboost(slopes.multiclass_hinge).gradient_and_hessian(np.zeros((2, 3)), np.array([0, 1]))
 
@@ -270,7 +345,7 @@ def test_xgboost(twin, chosen, target, options):
         ("Huber:delta=0.8", slopes.huber, NOISY, {"delta": 0.8, "hessian": "exact"}),
     ],
 )  # fmt: skip
-@pytest.mark.filterwarnings("ignore:Can't optimze method:UserWarning")
+@pytest.mark.filterwarnings("ignore:Can't optimze method:UserWarning", "ignore:Failed to import numba:UserWarning")
 def test_catboost(twin, chosen, target, options):
     catboost = pytest.importorskip("catboost")
     common = {
@@ -286,3 +361,46 @@ def test_catboost(twin, chosen, target, options):
 
     mine = train(loss_function=objective, eval_metric=objective.metric)
     np.testing.assert_allclose(mine, train(loss_function=twin), rtol=0, atol=1e-6)
+
+
+CATBOOST = {
+    "iterations": ROUNDS, "depth": 3, "learning_rate": 0.1, "verbose": False, "random_seed": 0, "thread_count": 1,
+    "leaf_estimation_iterations": 1, "bootstrap_type": "No", "allow_writing_files": False,
+}  # fmt: skip
+
+
+@pytest.mark.packages
+@pytest.mark.parametrize("method", ["Newton", "Gradient"])
+@pytest.mark.parametrize("start", [False, True])
+@pytest.mark.filterwarnings("ignore:Can't optimze method:UserWarning", "ignore:Failed to import numba:UserWarning")
+def test_catboost_of_classes(method, start):
+    """With the same start, scores are those of MultiClass."""
+    catboost = pytest.importorskip("catboost")
+    rows = slice(200)  # CatBoost calls an objective for one row at a time
+    objective = boosting.catboost(slopes.cross_entropy)
+    row = objective.start(CLASS[rows], WEIGHT[rows])
+    given = {"baseline": np.tile(row, (200, 1))} if start else {}
+    pool = catboost.Pool(X[rows], CLASS[rows].astype(int), weight=WEIGHT[rows], **given)
+
+    def train(**chosen):
+        model = catboost.CatBoost({**CATBOOST, "leaf_estimation_method": method, **chosen}).fit(pool)
+        return model.predict(X, prediction_type="RawFormulaVal"), model.get_best_score()["learn"]
+
+    mine, told = train(loss_function=objective, eval_metric=objective.metric, class_names=[0, 1, 2])
+    twin, due = train(loss_function="MultiClass")
+    np.testing.assert_allclose(mine, twin, rtol=0, atol=1e-6)
+    assert told["Metric"] == pytest.approx(due["MultiClass"], rel=1e-6)
+
+
+@pytest.mark.packages
+@pytest.mark.filterwarnings("ignore:Can't optimze method:UserWarning", "ignore:Failed to import numba:UserWarning")
+def test_catboosts_classifier():
+    catboost = pytest.importorskip("catboost")
+    objective, rows = boosting.catboost(slopes.cross_entropy), slice(200)
+    chosen = {"loss_function": objective, "eval_metric": objective.metric, "class_names": [0, 1, 2]}
+    model = catboost.CatBoostClassifier(**CATBOOST, **chosen).fit(X[rows], CLASS[rows].astype(int))
+    raw = model.predict(X, prediction_type="RawFormulaVal")
+    np.testing.assert_allclose(model.predict_proba(X), objective.predict(raw), rtol=1e-6)
+    assert model.predict(X).ravel().tolist() == raw.argmax(axis=1).tolist()
+    with pytest.raises(catboost.CatBoostError, match="takes a row of raw scores"):
+        catboost.CatBoost({**CATBOOST, **chosen, "class_names": [0, 1]}).fit(X[rows], YES[rows].astype(int))

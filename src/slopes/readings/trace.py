@@ -166,14 +166,14 @@ class Traced:
     __ne__ = partialmethod(_binary, "not_equal", result="bool")
 
     def __mul__(self, other: Any) -> Any:
-        if not isinstance(other, Traced) and other == 1 and self.dtype != "bool":
+        if isinstance(other, (int, float, np.number)) and other == 1 and self.dtype != "bool":
             return self
         return self._binary("multiply", other)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Any:
-        if not isinstance(other, Traced) and other == 1 and self.dtype != "bool":
+        if isinstance(other, (int, float, np.number)) and other == 1 and self.dtype != "bool":
             return self
         return self._binary("divide", other)
 
