@@ -130,6 +130,8 @@ def test_lookup_suggests():
     assert find("gelu") is slopes.gelu
     with pytest.raises(LookupError, match=r"no function 'rellu'; did you mean 'relu'"):
         find("rellu")
+    with pytest.raises(LookupError, match="did you mean 'crps_ensemble' or 'crps_gaussian'"):
+        find("crps")
     with pytest.raises(LookupError, match="there are"):
         find("zzzzzz")
 

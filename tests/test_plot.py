@@ -114,6 +114,7 @@ def test_formulae_read_well():
     assert formula.text(slopes.leaky_relu) == "x if x > 0, else negative_slope·x"
     assert formula.text(slopes.softmax) == "exp(xᵢ)/Σⱼ exp(xⱼ)"
     assert formula.text(slopes.mae) == "|ŷ − y|"
+    assert formula.text(slopes.crps_ensemble).startswith("Σⱼ |y − ŷⱼ|/C")
     assert "<mi>negative_slope</mi>" in formula.mathml(slopes.leaky_relu)
 
 

@@ -128,6 +128,7 @@ def test_a_page_shows_the_facts_of_its_card():
 def test_a_derivative_is_short_enough_to_read():
     assert len(functions.derivative_of(CARDS["dpo"])) < 1000  # its slope's body has eighths and two cases
     assert functions.derivative_of(CARDS["distillation"]) == ""
+    assert "zero_logit" in functions.derivative_of(CARDS["zero_inflated_poisson_nll"])  # the case of a target of 0
 
 
 def test_a_page_shows_what_its_code_prints(capsys):

@@ -355,17 +355,17 @@ def zero_inflated_poisson_nll(prediction, target, zero_logit):
     unlikely = cost + where(sum_ < 0, rate - softplus(sum_), -softplus(-sum_) - zero_logit)
     zero = where(is_likely, -log1p(-where(is_likely, counted, 0.0)), unlikely)
     count = cost + where(rate == inf, rate, rate - ops.scaled(prediction, target))
-    return where(target == 0, zero, count)
+    return where(target <= 0, zero, count)
 
 
 @zero_inflated_poisson_nll.derivative
 def _(prediction, target, zero_logit):
     near, _, excess = _near_one(prediction, target)
-    count = where(near, excess, exp(where(target == 0, 0.0, prediction)) - target)
+    count = where(near, excess, exp(where(target <= 0, 0.0, prediction)) - target)
     far = prediction > 100  # then only a rate beside an infinite logit counts
     rate, low = ops.exp_parts(where(far | (target > 0), 0.0, prediction))
     shift = where(absolute(zero_logit) < 1e5, -zero_logit, 0.0)  # beyond, rounding errors do not count
     rest = ops.stop_gradient(ops.rounding_of_difference(shift, where(rate < 1e5, rate, 0.0)) - low)
     zero = sigmoid(-zero_logit - rate, times=rate, low=rest)
     most = ops.stop_gradient(exp(prediction))
-    return where(target == 0, where(far, where(zero_logit <= -most, most, 0.0), zero), count)
+    return where(target <= 0, where(far, where(zero_logit <= -most, most, 0.0), zero), count)
