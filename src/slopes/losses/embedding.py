@@ -354,9 +354,9 @@ def _weights(similar, margin):
 def circle(embeddings, positives, negatives, *, margin: CosineMargin = 0.25, scale: Positive = 256.0):
     """Circle loss: log(1 + Σ exp(scale·cost)) over pairs of a positive and a negative of an anchor, by their cosines.
 
-    A pair costs w·(1 − margin − p) + v·(n − margin), with the weights w = 1 + margin − p and v = n + margin, at least
-    0. Weights are constants in the gradient, as in the paper, so it is not the derivative of the value.
-    pytorch_metric_learning has a margin of 0.4 and a scale of 80.
+    A positive of cosine p and a negative of cosine n cost w·(1 − margin − p) + v·(n − margin), with the weights
+    w = 1 + margin − p and v = n + margin, at least 0. Weights are constants in the gradient, as in the paper, so it is
+    not the derivative of the value. pytorch_metric_learning has a margin of 0.4 and a scale of 80.
     """
     *_, excess, known = _circled(embeddings, positives, negatives, margin, scale)
     return where(known, softplus(excess), 0.0)[..., 0]

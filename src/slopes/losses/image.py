@@ -38,8 +38,9 @@ def _parts(moments, data_range, k1, k2):
 def ssim(moments, *, data_range: Positive = 1.0, k1: Positive = 0.01, k2: Positive = 0.03):
     """Structural dissimilarity, 1 − SSIM: how far means, contrasts and structures of windows of two images differ.
 
-    `data_range` is the largest value of a pixel less the smallest. The mean is over windows that lie inside the images,
-    as in the paper; pytorch_msssim has a range of 255, kornia halves the loss, and scikit-image has windows of 7 equal
+    `data_range` is the largest possible value of a pixel less the smallest, `window` the side of a window in pixels,
+    and `sigma` the width of its weights, None for equal ones. The mean is over windows that lie inside the images, as
+    in the paper; pytorch_msssim has a range of 255, kornia halves the loss, and scikit-image has windows of 7 equal
     weights. In the formula m₀ and m₁ are the squared mean and the variance of prediction − target in a window, and m₂
     and m₃ those of prediction + target: from these nothing cancels where images agree.
     """
