@@ -180,6 +180,7 @@ def _along(x: Array, weights: list[float], axis: int) -> tuple[Array, Array]:
 
 
 def _mean(x: Array, weights: list[float], axis: int) -> Array:
+    """Mean within each line of a window, or with weights of 1 the sum."""
     return _summed(lambda part: part(x), x, weights, axis)
 
 
@@ -193,8 +194,9 @@ def _summed(term: Callable[[Part], Array], like: Array, weights: list[float], ax
         window = slice(start, start + length)
         return term(lambda x: x[..., window] if axis == -1 else x[..., window, :])
 
-    pairs = (weights[place] * (at(place) + at(-place)) for place in range(reach, 0, -1))
-    return reduce(add, (*pairs, weights[0] * at(0)))
+    return reduce(
+        add, (weights[place] * (at(place) + at(-place) if place else at(0)) for place in range(reach, -1, -1))
+    )
 
 
 def _pulled(r: ModuleType, x: Array, by_square: Array, by_variance: Array, weights: list[float]) -> Array:
