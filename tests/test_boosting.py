@@ -228,6 +228,17 @@ def test_refusals():
         boosting.catboost(slopes.cross_entropy).calc_ders_range([0.0], [1.0], None)
     with pytest.raises(AttributeError, match="huber takes one raw score"):
         boosting.catboost(slopes.huber).calc_ders_multi([0.0, 1.0, 2.0], 1.0, 1.0)
+    rows = boosting.xgboost(slopes.cross_entropy)
+    for count in (2, 3000):  # by NumPy, by a kernel
+        for label, message in (
+            (3, "class from 0 to 2, got 3"), (10**9, "class from 0 to 2, got 1000000000"), (-1, "from 0, got -1"),
+            (0.5, r"from 0, got 0\.5"), (np.nan, "from 0, got nan"), ("a", "from 0, got an array of dtype"),
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match=message):
+                rows.gradient_and_hessian(np.zeros((count, 3)), np.array([label] * count))
+    for shape in ((2,), (3, 3)):
+        with pytest.raises(ValueError, match="row of raw scores, one for each class, .* give the library num_class"):
+            rows.gradient_and_hessian(np.zeros(shape), np.zeros(2))
     with pytest.raises(ValueError, match="the target must be a class from 0 to 2, got 3"):
         boosting.catboost(slopes.cross_entropy).calc_ders_multi(np.zeros(3), 3.0, 1.0)
     with pytest.raises(TypeError, match="multiclass_hinge has no Hessian"):

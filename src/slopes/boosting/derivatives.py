@@ -83,6 +83,14 @@ class Derivatives:
         return 0.0 if gradient is None else gradient, 0.0 if hessian is None else hessian
 
     def _of_rows(self, raw: Any, target: Any) -> tuple[Any, Any]:
+        if raw.ndim != 2 or len(raw) != len(target):
+            raise ValueError(
+                f"boosting: {self.card.name} takes a row of raw scores, one for each class, for each of {len(target)} "
+                f"targets; got shape {raw.shape}: give the library num_class"
+            )
+        if len(target):  # a kernel would read beyond the row
+            _check_class(target.min(), raw.shape[1])
+            _check_class(target.max(), raw.shape[1])
         raw = np.ascontiguousarray(raw, np.float64)
         self._rows += raw.size
         gradient, hessian = np.empty_like(raw), np.empty_like(raw)
@@ -100,8 +108,7 @@ class Derivatives:
         of the row's classes.
         """
         width = len(raw)
-        if not 0 <= label < width:
-            raise ValueError(f"boosting: the target must be a class from 0 to {width - 1}, got {label}")
+        _check_class(label, width)
         if self._row_kernel is not None:  # without anything that takes longer than the kernel
             rows, labels = np.empty((width, width)), np.empty(width, np.int64)
             first, second = np.empty((width, width)), np.empty((width, width))
@@ -165,6 +172,11 @@ class Derivatives:
         if isinstance(hessian, (int, float)):
             hessian = raw * 0.0 + float(hessian)
         return {"gradient": gradient, "hessian": self._filled(hessian)}
+
+
+def _check_class(label: int, count: int) -> None:
+    if not 0 <= label < count:
+        raise ValueError(f"boosting: the target must be a class from 0 to {count - 1}, got {label}")
 
 
 @lru_cache(maxsize=16)

@@ -105,7 +105,16 @@ class Objective:
         return float(self.loss(np.asarray(raw, np.float64), self._target(target), weight=weight))
 
     def _target(self, target: Any) -> Any:
-        return np.asarray(target).astype(np.int64 if self.loss.rowwise else np.float64)
+        """The target as numbers, of classes as integers; raise ValueError for a class that is no integer from 0 on."""
+        target = np.asarray(target)
+        if not self.loss.rowwise:
+            return target.astype(np.float64)
+        if target.dtype.kind not in "biuf":
+            raise ValueError(f"boosting: classes must be numbered from 0, got an array of dtype {target.dtype}")
+        wrong = ~((target >= 0) & (target % 1 == 0))
+        if wrong.any():
+            raise ValueError(f"boosting: classes must be numbered from 0, got {target[wrong][0]}")
+        return target.astype(np.int64)
 
 
 class Callback(Objective):
