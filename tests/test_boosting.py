@@ -237,7 +237,7 @@ def test_refusals():
             with pytest.raises(ValueError, match=message):
                 rows.gradient_and_hessian(np.zeros((count, 3)), np.array([label] * count))
     for shape in ((2,), (3, 3)):
-        with pytest.raises(ValueError, match="row of raw scores, one for each class, .* give the library num_class"):
+        with pytest.raises(ValueError, match=r"row of raw scores, one for each class, .* give the library num_class"):
             rows.gradient_and_hessian(np.zeros(shape), np.zeros(2))
     with pytest.raises(ValueError, match="the target must be a class from 0 to 2, got 3"):
         boosting.catboost(slopes.cross_entropy).calc_ders_multi(np.zeros(3), 3.0, 1.0)

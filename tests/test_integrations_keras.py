@@ -91,6 +91,16 @@ def test_masks_of_one_channel():
         assert found == pytest.approx(float(getattr(slopes, name)(scores, masks, axis=-1, **options)), rel=1e-6)
 
 
+def test_the_edges_of_images_do_not_count():
+    first, second = rng.random((2, 4, 3, 13, 12)).astype("float32")
+    for options in ({}, {"window": 3, "sigma": None}):
+        found = float(Loss("ssim", **options)(second, first))
+        assert found == pytest.approx(float(slopes.ssim(first, second, **options)), rel=1e-6)
+    weight = np.array([0.0, 1.0, 3.0, 0.0], "float32")
+    each = [float(slopes.ssim(x, y)) for x, y in zip(first, second, strict=True)]
+    assert float(Loss("ssim")(second, first, weight)) == pytest.approx(weight @ each / 4, rel=1e-6)
+
+
 @pytest.mark.parametrize("name", ["dice", "lovasz_softmax"])
 def test_regions_take_labels_of_pixels(name):
     scores, labels = rng.normal(size=(2, 4, 4, 3)).astype("float32"), rng.integers(0, 3, (2, 4, 4))

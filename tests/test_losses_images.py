@@ -1,5 +1,6 @@
 """Losses of images: the similarity of structures within windows."""
 
+import inspect
 from fractions import Fraction
 
 import numpy as np
@@ -157,3 +158,19 @@ def test_similarity_adds_up_with_errors_of_pixels():
     assert both(FIRST, SECOND) == pytest.approx(wanted, rel=1e-14)
     slope = 0.85 * slopes.ssim.slope(FIRST, SECOND) + 0.15 * slopes.mae.slope(FIRST, SECOND)
     np.testing.assert_allclose(both.slope(FIRST, SECOND), slope, rtol=1e-13, atol=1e-18)
+
+
+def test_a_sum_takes_masks_and_weights_of_pixels():
+    both, weight = slopes.ssim + slopes.mse, RNG.random(FIRST.shape)
+    for given in ({"mask": weight > 0.01}, {"weight": weight}, {"mask": weight > 0.01, "reduction": "sum"}):
+        wanted = slopes.ssim(FIRST, SECOND, window=3, **given) + slopes.mse(FIRST, SECOND, **given)
+        assert both(FIRST, SECOND, window=3, **given) == pytest.approx(wanted, rel=1e-14)
+    with pytest.raises(ValueError, match="its terms count different things; terms=True gives"):
+        both(FIRST, SECOND, reduction="none")
+
+
+def test_a_window_of_any_width():
+    narrow = [slopes.ssim(FIRST, SECOND, window=3, sigma=sigma) for sigma in (1e-2, 1e-200, 5e-324)]
+    assert narrow == [pytest.approx(slopes.ssim(FIRST[..., 1:-1, 1:-1], SECOND[..., 1:-1, 1:-1], window=1))] * 3
+    call = inspect.signature(slopes.ssim).parameters
+    assert [call[name].annotation for name in ("window", "sigma")] == [int, float | None]

@@ -468,7 +468,7 @@ def test_weights_are_finite_and_not_negative():
 
 
 def test_calls_that_have_no_meaning_are_refused():
-    with pytest.raises(ValueError, match="reduction must be 'mean' or 'sum', got 'none': its terms have values of"):
+    with pytest.raises(ValueError, match="reduction must be 'mean' or 'sum', got 'none': its terms count different"):
         MIXED(LOGITS, LABELS, reduction="none")
     with pytest.raises(ValueError, match="takes no divisor, as its terms count different things"):
         MIXED(LOGITS, LABELS, divisor=3)
@@ -486,7 +486,7 @@ def test_calls_that_have_no_meaning_are_refused():
         (slopes.binary_cross_entropy + slopes.dice)(LOGITS, YES, mask=WEIGHT)
     with pytest.raises(ValueError, match=r"mse \+ 0.1·mae: prediction \(5, 8\) and target \(5,\) must have one shape"):
         ONE_KIND(X, Y[:, 0])
-    with pytest.raises(kernels.TraceError, match="its terms have values of different shapes, so it has no body"):
+    with pytest.raises(kernels.TraceError, match="its terms count different things, so it has no body"):
         kernels.program(MIXED)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from slopes.constants import Constant
 from slopes.domains import Coefficients, Domain, OneOf, OrNone
 from slopes.kinds import OPTIONS, Kind
+from slopes.kinds.images import Odd
 
 #: arguments other than the card's parameters
 COMMON = {
@@ -86,6 +87,8 @@ def _annotation(domain: Domain) -> Any:
         return bool if domain.values == (True, False) else Literal[domain.values]
     if isinstance(domain, Coefficients):
         return Sequence[float]
+    if isinstance(domain, Odd):
+        return int
     return float | None if isinstance(domain, OrNone) else float
 
 

@@ -360,12 +360,11 @@ class Sum(Loss):
 
 
 class MixedSum(Sum):
-    """A weighted sum of losses whose values have different shapes, such as one for each region and for each pixel.
+    """A weighted sum of losses that count different things, such as regions, pixels, or windows of images.
 
     Each term is reduced by itself, and the results are added. The terms of a sum with rows take one mask and weight: an
     entry for each row or pixel, which counts for all entries of that row in a term that has a value for each. An option
-    goes to every term that takes it. There are no unreduced values, and no divisor, as the terms count different
-    things.
+    goes to every term that takes it. There are no unreduced values, and no divisor.
     """
 
     has_values = False
@@ -374,7 +373,7 @@ class MixedSum(Sum):
         title = " + ".join(_names(terms))
 
         def body(*arguments: Array) -> Array:
-            raise TypeError(f"{title}: its terms have values of different shapes, so it has no body")
+            raise TypeError(f"{title}: its terms count different things, so it has no body")
 
         return body, None, None
 
@@ -427,8 +426,8 @@ class MixedSum(Sum):
         given = self._given(arguments, options)
         if plain(options.get("reduction", "mean")) == "none":
             raise ValueError(
-                f"{self.name}: reduction must be 'mean' or 'sum', got 'none': its terms have values of different "
-                "shapes; terms=True gives the loss of each"
+                f"{self.name}: reduction must be 'mean' or 'sum', got 'none': its terms count different things; "
+                "terms=True gives the loss of each"
             )
         if options.pop("divisor", None) is not None:
             raise ValueError(
@@ -441,7 +440,7 @@ class MixedSum(Sum):
                 raise TypeError(f"{self.name}: no option {name!r}; {self._hint_at(name)}")
         for name, (_, card), fixed in self._calls:
             own = {key: value for key, value in options.items() if key in card.call_signature.parameters}
-            if self.rowwise and not card.rowwise:
+            if self.kind.masks_rows and not card.kind.masks_rows:
                 own |= {key: self._spread(key, own[key], given[0], options) for key in ("mask", "weight") if key in own}
             yield name, card, given, own | fixed
 

@@ -24,7 +24,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
 
     `loss` may be a name. `options` are its parameters and keywords, such as ``label_smoothing=0.1``; `reduction`,
     `name` and `dtype` go to `keras.losses.Loss`. Keras weights the values by `sample_weight` and reduces them. There is
-    one for each row; a loss of entries is averaged over the last axis first.
+    one for each row, or each sample of images; a loss of entries is averaged over the last axis first.
 
     Targets have the shape of the prediction, labels its shape without the classes, and targets of forecasts its shape
     without the axis of a row; a last axis of length 1 may be added, or left out. Labels may be floating-point numbers,
@@ -77,6 +77,9 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
         elif y_true.shape == (*shape, 1):
             y_true = y_true[..., 0]
         values = self.loss(y_pred, y_true, reduction="none", **self.options)
+        if self.loss.kind.has_edges:
+            values = self.loss.kind.without_edges(values, self.options)
+            return keras.ops.mean(values, axis=tuple(range(1, len(values.shape))))
         return values if self.loss.rowwise or len(values.shape) < 2 else keras.ops.mean(values, axis=-1)
 
     def get_config(self) -> dict[str, Any]:

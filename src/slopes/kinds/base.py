@@ -335,6 +335,15 @@ class Kind:
         """Shape of the unreduced loss."""
         return shape[:-1] if self.rowwise else shape
 
+    def without_edges(self, values: Array, options: dict[str, Any]) -> Array:
+        """The unreduced values but those at edges, which never count."""
+        return values
+
+    @property
+    def masks_rows(self) -> bool:
+        """Whether a mask and a weight have an entry for each row, and none for each of its entries."""
+        return self.rowwise
+
     @property
     def symbols(self) -> tuple[str, ...]:
         """Arguments of the body as TeX."""

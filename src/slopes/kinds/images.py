@@ -47,6 +47,7 @@ class NumberOrNone(OrNone):
 
 
 WINDOW, SIGMA = Odd(), NumberOrNone(0.0)
+LENGTH = 11  #: of a window, by default
 
 
 class ImageExamples(Examples):
@@ -96,6 +97,7 @@ class Images(Kind):
     batched: ClassVar[bool] = True
     has_edges: ClassVar[bool] = True
     has_fixed_shape: ClassVar[bool] = True
+    masks_rows: ClassVar[bool] = False
     example_maker: ClassVar[type[Examples]] = ImageExamples
 
     @property
@@ -112,6 +114,9 @@ class Images(Kind):
     def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
 
+    def without_edges(self, values: Array, options: dict[str, Any]) -> Array:
+        return _cropped(values, options.get("window", LENGTH) // 2)
+
     @property
     def options(self) -> tuple[str, ...]:
         return "window", "sigma"
@@ -119,7 +124,7 @@ class Images(Kind):
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
-        find_kernel: FindKernel = no_kernel, window: int = 11, sigma: float | None = 1.5,
+        find_kernel: FindKernel = no_kernel, window: int = LENGTH, sigma: float | None = 1.5,
     ) -> Batch:  # fmt: skip
         prediction, target = enter_all(r, owner, self.arguments, arguments)
         check_same_shape(owner, prediction=prediction, target=target)
@@ -152,7 +157,9 @@ def _weights(owner: str, window: Any, sigma: Any) -> list[float]:
     """Weights of a line of a window, from its middle to an end."""
     WINDOW.check(owner, "window", window)
     SIGMA.check(owner, "sigma", sigma)
-    powers = [1.0 if sigma is None else math.exp(-0.5 * (place / sigma) ** 2) for place in range(window // 2 + 1)]
+    powers = [
+        1.0 if sigma is None else math.exp(-0.5 * (place / sigma) * (place / sigma)) for place in range(window // 2 + 1)
+    ]
     total = math.fsum(2 * powers[1:] + powers[:1])
     return [power / total for power in powers]
 
