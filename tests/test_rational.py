@@ -15,7 +15,7 @@ import slopes.nn as nn  # noqa: E402
 NUMERATOR, DENOMINATOR = slopes.rational.settings.values()
 SHAPES = [
     (NUMERATOR, DENOMINATOR), (NUMERATOR[:1], DENOMINATOR), (NUMERATOR, DENOMINATOR[:1]), ((1.0, -2.0), (-0.5, 3.0)),
-    ((0.0, 1.0), (0.0, 0.0, 0.0)), (tuple(range(-5, 5)), (1.0, -1.0, 1.0)),
+    ((0.0, 1.0), (0.0, 0.0, 0.0)), ((2.0, 0.0), (0.0,)), (tuple(range(-5, 5)), (1.0, -1.0, 1.0)),
 ]  # fmt: skip
 by_shape = pytest.mark.parametrize(("numerator", "denominator"), SHAPES)
 
@@ -70,16 +70,21 @@ def test_beyond_every_power_it_is_a_line():
     assert [slopes.rational(x) for x in (inf, -inf)] == [inf, -inf]
     assert slopes.rational.slope(inf) == rise
     assert slopes.rational(inf, numerator=[1.0], denominator=[2.0]) == 0
-    assert slopes.rational(1e300, numerator=[0.0, 1.0, 0.0], denominator=[0.0] * 4) == pytest.approx(1e300, rel=1e-15)
+    line, even = ({"numerator": part, "denominator": [0.0] * 4} for part in ([0.3, 1.0, 0.0], [2.0]))
+    for x in (1e300, -1.7e308, inf):
+        assert [slopes.rational(x, **line), slopes.rational(x, **even)] == [x, 2]
+        assert [slopes.rational.slope(x, **line), slopes.rational.slope(x, **even)] == [1, 0]
 
 
 def test_coefficients_are_sequences_of_finite_numbers():
     card = slopes.rational
     assert card.with_(numerator=[1, 2.5]) is not card
     assert card.with_(numerator=np.array([1.0, 2.5])).settings["numerator"] == (1.0, 2.5)
-    for wrong in (1.0, (), (1.0, float("nan")), [inf], "1", None, torch.ones(2, 2), torch.ones(0), ([1.0], 2.0)):
+    assert card.with_(numerator=range(3)).settings["numerator"] == (0, 1, 2)
+    numbers = 1.0, (), (1.0, float("nan")), [inf], [10**400], "1", None, ([1.0], 2.0)
+    for wrong in (*numbers, torch.ones(2, 2), torch.ones(0), torch.ones(2, dtype=torch.bool)):
         for call in (lambda wrong: card(torch.ones(3), numerator=wrong), lambda wrong: card.with_(denominator=wrong)):
-            with pytest.raises(ValueError, match="must be a sequence of finite numbers"):
+            with pytest.raises(ValueError, match="must be a sequence of one or more finite numbers"):
                 call(wrong)
 
 
@@ -124,7 +129,7 @@ def test_the_module_is_trained():
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 100
-    other = nn.Rational(numerator=[1.0, 2.0], denominator=torch.ones(3))
+    other = nn.Rational(numerator=[1, 2], denominator=torch.ones(3))
     assert [name for name, _ in other.named_parameters()] == ["numerator"]
     assert [name for name, _ in other.named_buffers()] == ["denominator"]
     other.load_state_dict(nn.Rational(numerator=[3.0, 4.0], denominator=torch.zeros(3)).state_dict())

@@ -188,7 +188,7 @@ def _with_tuple(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, np.ndarray):
         value = value.tolist() if value.ndim == 1 and value.dtype.kind in "fiu" else value
-    return tuple(map(plain, value)) if isinstance(value, (list, tuple)) else value
+    return tuple(map(plain, value)) if isinstance(value, (list, tuple, range)) else value
 
 
 @dataclass(frozen=True)
@@ -196,17 +196,17 @@ class Coefficients(Domain):
     """Finite numbers that belong together, or a tensor of one axis; lists and arrays become tuples."""
 
     def __str__(self) -> str:
-        return "a sequence of finite numbers"
+        return "a sequence of one or more finite numbers"
 
     def read(self, value: Any) -> Any:
         """Convert to a tuple or a tensor; anything else stays, to be refused."""
         return _with_tuple(value)
 
     def admits(self, value: Any) -> bool:
-        """Whether there is a number, and each is finite; a tensor passes by its shape."""
+        """Whether there is a number, and each is finite; a tensor of numbers passes by its shape."""
         if isinstance(value, tuple):
-            return bool(value) and is_tuple_of_numbers(value) and all(map(math.isfinite, value))
-        return is_tensor(value) and len(value.shape) == 1 and value.shape[0] > 0
+            return bool(value) and is_tuple_of_numbers(value) and all(map(Interval().admits, value))
+        return is_tensor(value) and len(value.shape) == 1 and value.shape[0] > 0 and "bool" not in str(value.dtype)
 
     def outside(self) -> tuple[Any, ...]:
         """A single number, no number at all, and sequences of others."""

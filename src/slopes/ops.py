@@ -338,12 +338,12 @@ def rational(x: Array, numerator: Sequence[Array], denominator: Sequence[Array],
 
     No digits cancel, and no power overflows. |x| has a slope of 0 at 0.
     """
-    return reading(x).rational(x, _trimmed(numerator), _trimmed(denominator), order)
+    return reading(x).rational(x, _trimmed(numerator, 1), _trimmed(denominator, 0), order)
 
 
-def _trimmed(coefficients: Sequence[Array]) -> Sequence[Array]:
-    """A tuple without zeros at its end, but for the first number."""
-    while type(coefficients) is tuple and len(coefficients) > 1 and coefficients[-1] == 0:
+def _trimmed(coefficients: Sequence[Array], least: int) -> Sequence[Array]:
+    """A tuple without zeros at its end, but for the first `least` numbers."""
+    while type(coefficients) is tuple and len(coefficients) > least and coefficients[-1] == 0:
         coefficients = coefficients[:-1]
     return coefficients
 

@@ -55,7 +55,7 @@ class CardModule(torch.nn.Module):
         domain = self.card.parameters[name].domain if name in self.card.parameters else None
         if not self.trains_coefficients or not isinstance(domain, Coefficients) or isinstance(value, Tensor):
             return value
-        return torch.nn.Parameter(torch.tensor(domain.read(value)))
+        return torch.nn.Parameter(torch.tensor(domain.read(value), dtype=torch.get_default_dtype()))
 
     def forward(self, *arguments: Any) -> Any:
         """Apply the card to the arguments."""
