@@ -1,6 +1,7 @@
 """Where inf or NaN begins: planted in a model, found by `diagnose`, and stopped by `Watcher(stop_on_nan=True)`."""
 
 import math
+import weakref
 
 import pytest
 
@@ -179,6 +180,32 @@ def test_outputs_of_all_sorts(name):
     model, inputs, target = planted(lambda x: last(x.square().sqrt()))
     found = stopped(model, inputs, target, lambda y, _: loss(y))
     assert (found.phase, found.module, found.operation) == ("backward", "2 (Head)", "sqrt")
+
+
+class WithScale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.scale = nn.Linear(8, 1), nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return self.linear(x), self.scale
+
+
+def test_a_weight_as_an_output():
+    """Its gradient is seen, and nothing stays with it, step by step."""
+    model, inputs = WithScale(), torch.randn(64, 8)
+    found = stopped(model, inputs, None, lambda y, _: y[0].mean() + (y[1] - y[1].detach()).sqrt().sum())
+    assert found.module == "the gradient of the loss by the model's output"
+    watcher, optimizer, freed = slopes.Watcher(model, stop_on_nan=True), torch.optim.SGD(model.parameters(), 0.1), []
+    for _ in range(3):
+        with watcher:
+            optimizer.zero_grad()
+            mean, scale = model(inputs)
+            (mean.mean() + scale.sum()).backward()
+            freed.append(weakref.ref(watcher._guard._forwards[0].pulls[1]))
+            optimizer.step()
+    assert not model.scale._backward_hooks
+    assert [each() for each in freed] == [None] * 3
 
 
 def test_a_gradient_that_a_hook_of_the_user_changes():

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
@@ -42,10 +43,10 @@ class _Pull:
         """Wait for the gradient without the output itself, which a hook that held it would never let go of."""
         self._latest: deque[tuple[Tensor | None, ...]] = deque(maxlen=1)
         self._place = y.output_nr
-        if y.grad_fn is None:
-            y.register_hook(lambda pull: self._latest.append((pull,)))  # type: ignore[no-untyped-call]
-        else:  # as a hook of its node takes a third of the time, if it is no function of Python
-            y.grad_fn.register_prehook(self._latest.append)
+        node = y.grad_fn
+        if node is None:  # a weight, whose node lives as long as this, while hooks of the weight would add up
+            node = self._node = get_gradient_edge(y).node
+        node.register_prehook(self._latest.append)  # takes a third of the time of a function of Python
 
     @property
     def gradient(self) -> Tensor | None:
