@@ -50,13 +50,13 @@ def judge(name, results):
     wide = results["x"].dtype == np.float64
     values, pulled = ulps(results["value"], value), ulps(results["vjp"], exact)
     turning = base == "snake" and wide  # near a root of the slope after many turns the library's sine has no digits
-    at_root = np.abs(slope) < 0.5 if turning else (np.abs(slope) < 0.15) & (np.abs(x) < 4)
+    at_root = np.abs(slope) < 0.3 if turning else (np.abs(slope) < 0.15) & (np.abs(x) < 4)
     near = np.abs((results["vjp"] - exact)[at_root & np.isfinite(exact)])
     faults = []
     if values.max() > (4 if wide else 2):
         faults.append(f"value off by {values.max():.3g} ulp at {x[values.argmax()]!r}")
     pulled = np.where(at_root, 0.0, pulled)
-    if pulled.max() > (6 if wide else 3):
+    if pulled.max() > (9 if turning else 6 if wide else 3):  # the phase of a huge product is a sum of sines
         faults.append(f"gradient off by {pulled.max():.3g} ulp at {x[pulled.argmax()]!r}")
     if near.max(initial=0) > 2.0 ** (-50 if wide else -23):
         faults.append(f"gradient off by {near.max():.3g} near a root")
