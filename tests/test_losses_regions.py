@@ -285,6 +285,18 @@ def test_nt_xent_is_that_of_simclr():
     assert value == pytest.approx(wanted, rel=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameter"), [("supcon", "temperature"), ("info_nce", "temperature"), ("circle", "scale")]
+)
+def test_a_parameter_is_one_number_for_all_vectors(name, parameter):
+    """An array would be taken along the other vectors, or a gradient by one half of a pair alone."""
+    card = getattr(slopes, name)
+    assert card(VECTORS, CLASSES, **{parameter: np.array([2.0])}) == card(VECTORS, CLASSES, **{parameter: 2.0})
+    for shape in ((6,), (6, 1), (3,)):
+        with pytest.raises(ValueError, match=rf"{name}: {parameter} must be one number for all vectors, got an array"):
+            card(VECTORS, CLASSES, **{parameter: np.full(shape, 2.0)})
+
+
 @pytest.mark.parametrize("function", [embedding.info_nce, embedding.supcon, embedding.circle])
 def test_vectors_that_do_not_count_are_not_there(function):
     mask = np.array([True, True, False, True, True, True])

@@ -222,7 +222,7 @@ def _detached(subject: Subject, claimed: bool) -> _Refutation | None:
 
     if differ(np.max(abs(kept - whole))) == claimed:
         return None
-    how = "its gradient is the derivative of its value" if claimed else "its gradient keeps a part constant"
+    how = "no `ops.stop_gradient` of its body changes its gradient" if claimed else "its gradient keeps a part constant"
     return _Refutation(how, "gap", [], lambda gap: differ(gap) != claimed, subject.inputs(np.float64))
 
 
