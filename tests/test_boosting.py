@@ -120,6 +120,21 @@ def test_a_row_has_all_of_the_hessian(chosen):
         np.testing.assert_allclose(hessian, torch.func.hessian(value)(z), rtol=1e-8, atol=1e-14)
 
 
+def test_sums_are_objectives():
+    """The terms have parameters."""
+    terms = 0.5 * slopes.huber.with_(delta=0.3), 2.0 * slopes.log_cosh
+    rows = slopes.cross_entropy, 0.3 * slopes.softmax_focal.with_(gamma=1.5)
+    for (one, other), shape, target in ((terms, (N,), NOISY), (rows, (N, 3), CLASS)):  # by kernels, too
+        raw = RNG.normal(size=shape)
+        for count in (20, N):
+            both, *each = (
+                boosting.xgboost(loss, hessian="exact").gradient_and_hessian(raw[:count], target[:count])
+                for loss in (one + other, one, other)
+            )
+            for came, *parts in zip(both, *each, strict=True):
+                np.testing.assert_allclose(came, sum(parts), rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal", "siglip"])
 def test_kernels_of_rows_compute_the_same(name):
     pytest.importorskip("numba")

@@ -193,6 +193,11 @@ def sign(x: Array) -> Tangent:
     return Tangent(_reading(value_of(x)).sign(value_of(x)))
 
 
+def parameter(name: str, value: Any, like: Array = None) -> Any:
+    """A number, as the parameters of a sum's terms are."""
+    return value
+
+
 def stop_gradient(x: Array) -> Any:
     return Tangent(value_of(x)) if isinstance(x, Tangent) else x
 
