@@ -138,6 +138,7 @@ def test_bounds():
         ((FIRST, SECOND[..., 1:]), {}, "must have one shape"),
         ((FIRST, SECOND), {"mask": np.ones((16, 18), bool)}, "must have the shape of the unreduced loss"),
         ((FIRST, SECOND), {"data_range": 0.0}, "data_range must be > 0, got 0.0"),
+        ((FIRST, SECOND), {"data_range": np.ones(3)}, r"data_range \(3,\) does not .*; its shape may be \(3, 1, 1\)"),
     ],
 )
 def test_refusals(arguments, options, message):

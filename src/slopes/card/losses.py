@@ -146,7 +146,7 @@ class Loss(Card):
         name, (first, *others) = self.kind.arguments[0].name, arguments
         first = r.enter(first, f"{self.name}: {name}")
         settings = self._settings(mine, r, first)
-        if settings and not self.rowwise:
+        if settings and not self.kind.masks_rows:
             self._fit(settings, name, first)
         of_kind = {name: options[name] for name in options if name in self.kind.options}
         find = fast.find(first, "find_row_kernel")
