@@ -1,5 +1,6 @@
 """Losses as objectives of XGBoost, LightGBM and CatBoost, beside the objectives that these have."""
 
+import inspect
 import pickle
 
 import numpy as np
@@ -222,6 +223,12 @@ def test_predictions_have_the_inverse_link():
     assert predict(slopes.gamma_deviance) == [1.0, np.exp(2.0)]
     assert predict(slopes.cross_entropy) == slopes.softmax([0.0, 2.0]).tolist()
     assert predict(slopes.half_mse, inverse=np.square) == [0.0, 4.0]
+
+
+def test_each_library_takes_the_same_arguments():
+    signatures = [inspect.signature(each) for each in (boosting.catboost, boosting.lightgbm, boosting.xgboost)]
+    assert [*signatures[0].parameters] == ["loss", "hessian", "factor", "inverse", "parameters"]
+    assert signatures[1:] == signatures[:1] * 2
 
 
 def test_refusals():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,7 +20,10 @@ def catboost(loss: Any, **options: Any) -> CatBoostObjective:
     `hessian` is "exact", else the diagonal. Other arguments and errors are as for `xgboost`.
     CatBoost warns that it cannot compile the methods.
     """
-    return (_OfRows if isinstance(loss, Loss) and loss.rowwise else _OfScores)(loss, **options)
+    return (RowObjective if isinstance(loss, Loss) and loss.rowwise else ScoreObjective)(loss, **options)
+
+
+catboost.__signature__ = inspect.signature(Objective)  # type: ignore[attr-defined]
 
 
 class CatBoostObjective(Objective):
@@ -32,7 +36,9 @@ class CatBoostObjective(Objective):
         self.metric = Metric(self)
 
 
-class _OfScores(CatBoostObjective):
+class ScoreObjective(CatBoostObjective):
+    """An objective of one raw score for each row."""
+
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> Any:
         """Return a row (derivative, second derivative) of −loss for each raw score."""
         weight = None if weights is None else np.asarray(weights)
@@ -47,7 +53,9 @@ class _OfScores(CatBoostObjective):
         raise AttributeError(name)
 
 
-class _OfRows(CatBoostObjective):
+class RowObjective(CatBoostObjective):
+    """An objective of a raw score for each class."""
+
     def __init__(self, loss: Any, **options: Any) -> None:
         super().__init__(loss, **options)
         self._fill = POLICIES[self.hessian]
