@@ -258,8 +258,8 @@ def number(card: Card, value: Any) -> Any:
 
 
 def counted(card: Card, value: Any) -> Any:
-    """The values of a loss that count; those at the edges of images are 0."""
-    return value[value != 0] if value.ndim and isinstance(card, Loss) and card.kind.has_edges else value
+    """The values of a loss that count."""
+    return card.kind.without_edges(value, {}) if value.ndim and isinstance(card, Loss) else value
 
 
 def brief(card: Card, ours: Any, given: list[Answer]) -> tuple[str, list[str]]:
