@@ -139,6 +139,17 @@ def test_a_model_trains_and_is_saved(tmp_path):
     assert loaded.loss.loss is slopes.huber
 
 
+def test_rows_of_parameters_are_saved(tmp_path):
+    row = np.array([0.1, 0.5, 0.9])
+    layer = Activation("rational", numerator=row, denominator=row[:1])
+    model = keras.Sequential([keras.layers.Input((3,)), layer])
+    model.compile("sgd", Loss("multi_quantile", quantiles=row))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert np.array_equal(again.predict(SCORES, verbose=0), model.predict(SCORES, verbose=0))
+    assert again.loss.get_config()["quantiles"] == (0.1, 0.5, 0.9)
+
+
 def test_a_loss_of_ones_own_trains_and_says_that_it_cannot_be_saved(tmp_path):
     @slopes.loss("regression")
     def quartic(prediction, target):

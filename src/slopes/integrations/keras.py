@@ -58,10 +58,9 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
                 hint = did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
                 hint = "rows are weighted, masked and left out by sample_weight" if name in OF_KERAS else hint
                 raise TypeError(f"Loss: {found.name} takes no option {name!r} here; {hint}")
-        self.loss, self.options = found, options
+        self.loss, self.options = found, _read_parameters(found, options)
         axis = inspect.signature(found).parameters.get("axis")
         self._axis = options.get("axis", axis.default if axis else -1)
-        _check_parameters(found, options)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return a value for each row."""
@@ -109,8 +108,8 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]
         known = _keywords_of(found)
         super().__init__(**{name: value for name, value in keywords.items() if name not in known})
         self.supports_masking = True
-        self.activation, self.options = found, {name: value for name, value in keywords.items() if name in known}
-        _check_parameters(found, self.options)
+        self.activation = found
+        self.options = _read_parameters(found, {name: value for name, value in keywords.items() if name in known})
 
     def call(self, inputs: Any) -> Any:
         """Return the activation of the inputs."""
@@ -134,8 +133,11 @@ def _keywords_of(found: card.Card) -> list[str]:
     return [name for name, x in inspect.signature(found).parameters.items() if x.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
-def _check_parameters(found: card.Card, options: dict[str, Any]) -> None:
-    found.with_(**{name: value for name, value in options.items() if name in found.parameters})
+def _read_parameters(found: card.Card, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, with parameters as the card keeps them: rows as tuples, which Keras can save."""
+    parameters = {name: value for name, value in options.items() if name in found.parameters}
+    bound = found.with_(**parameters).bound
+    return options | {name: bound[name] for name in parameters}
 
 
 def _name_of(found: card.Card) -> str:
