@@ -355,27 +355,27 @@ def circle(embeddings, positives, negatives, *, margin: CosineMargin = 0.25, sca
     """Circle loss: log(1 + Σ exp(scale·cost)) over pairs of a positive and a negative of an anchor, by their cosines.
 
     A positive of cosine p and a negative of cosine n cost w·(1 − margin − p) + v·(n − margin), with the weights
-    w = 1 + margin − p and v = n + margin, at least 0. Weights are constants in the gradient, as in the paper, so it is
-    not the derivative of the value. pytorch_metric_learning has a margin of 0.4 and a scale of 80.
+    w = 1 + margin − p and v = n + margin, at least 0. Weights are constants in all gradients, as in the paper, so these
+    are not the derivatives of the value. pytorch_metric_learning has a margin of 0.4 and a scale of 80.
     """
-    *_, excess, known = _circled(embeddings, positives, negatives, margin, scale)
+    *_, excess, known = _sum_of_pairs(embeddings, positives, negatives, margin, scale)
     return where(known, softplus(excess), 0.0)[..., 0]
 
 
 @circle.derivative
 def _(embeddings, positives, negatives, cotangent, *, margin, scale):
-    drawn, pushed, excess, known = _circled(embeddings, positives, negatives, margin, scale)
+    of_positives, of_negatives, excess, known = _sum_of_pairs(embeddings, positives, negatives, margin, scale)
     near, far = _weights(_similar(embeddings, 1.0), margin)
-    rise = where(known, scale * sigmoid(excess) * (pushed * far - drawn * near), 0.0)
+    rise = where(known, scale * sigmoid(excess) * (of_negatives * far - of_positives * near), 0.0)
     return _through_similar(embeddings, cotangent[..., None] * rise, 1.0)
 
 
-def _circled(embeddings, positives, negatives, margin, scale):
+def _sum_of_pairs(embeddings, positives, negatives, margin, scale):
     """(shares of positives, shares of negatives, logarithm of the sum over pairs, whether there are both)."""
     near, far = _costs(_similar(embeddings, 1.0), margin)
-    drawn, missed, any_positive = _log_total(scale * near, positives, -2 * scale)
-    pushed, rivals, any_negative = _log_total(scale * far, negatives, -2 * scale)
-    return drawn, pushed, missed + rivals, any_positive & any_negative
+    of_positives, first, any_positive = _log_total(scale * near, positives, -2 * scale)
+    of_negatives, second, any_negative = _log_total(scale * far, negatives, -2 * scale)
+    return of_positives, of_negatives, first + second, any_positive & any_negative
 
 
 @loss(
