@@ -407,7 +407,7 @@ CATBOOST = {
 @pytest.mark.parametrize("start", [False, True])
 @pytest.mark.filterwarnings("ignore:Can't optimze method:UserWarning", "ignore:Failed to import numba:UserWarning")
 def test_catboost_of_classes(method, start):
-    """With the same start, scores are those of MultiClass."""
+    """With the same start, scores equal those by MultiClass."""
     catboost = pytest.importorskip("catboost")
     rows = slice(200)  # CatBoost calls an objective for one row at a time
     objective = boosting.catboost(slopes.cross_entropy)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from slopes.constants import Constant
-from slopes.domains import Coefficients, Domain, OneOf, OrNone
+from slopes.domains import Coefficients, Domain, Odd, OneOf, OrNone
 from slopes.kinds import OPTIONS, Kind
-from slopes.kinds.images import Odd
 
 #: arguments other than the card's parameters
 COMMON = {

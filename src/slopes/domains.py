@@ -159,6 +159,31 @@ class OrNone(Interval):
 
 
 @dataclass(frozen=True)
+class Odd(Domain):
+    """The odd numbers."""
+
+    def __str__(self) -> str:
+        return "an odd number of pixels, at least 1"
+
+    def admits(self, value: Any) -> bool:
+        """Whether it is an odd integer of at least 1."""
+        return type(value) is int and value >= 1 and value % 2 == 1
+
+
+@dataclass(frozen=True)
+class NumberOrNone(OrNone):
+    """One number, or None."""
+
+    def admits(self, value: Any) -> bool:
+        """Whether it is None or a single number in the interval."""
+        return value is None or (type(value) in (int, float) and super().admits(value))
+
+    def described(self, value: Any) -> str:
+        """Format a refused value."""
+        return shown(value)
+
+
+@dataclass(frozen=True)
 class RowOrNone(OrNone):
     """A number of an interval for each entry of a row, one number for all, or None; lists and arrays become tuples."""
 

@@ -102,7 +102,7 @@ class Derivatives:
         return gradient, hessian
 
     def of_row(self, raw: Any, label: int) -> tuple[Any, Any]:
-        """(gradient, Hessian) of one row, the Hessian as a matrix, in which nothing is filled.
+        """(gradient, Hessian matrix) of one row; no entry of the Hessian is filled.
 
         Raises TypeError for a body that uses something without a second derivative, ValueError for a label that is none
         of the row's classes.

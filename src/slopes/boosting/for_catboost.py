@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from slopes.card import Loss
 
 
 def catboost(loss: Any, **options: Any) -> CatBoostObjective:
-    """A loss as the `loss_function` of ``catboost.CatBoostRegressor``, or of classes that of ``CatBoostClassifier``.
+    """A loss as the `loss_function` of ``catboost.CatBoostRegressor``, or for classes of ``CatBoostClassifier``.
 
     CatBoost asks for an `eval_metric` beside it: the objective's `metric`. Give the start as the `baseline` of a pool;
     CatBoost leaves it out of its predictions: ``objective.predict(objective.start(y) + model.predict(X))``. A loss of
@@ -30,14 +30,21 @@ class CatBoostObjective(Objective):
     """An objective with CatBoost's methods, which its subclasses have for a raw score or a row of them."""
 
     library = "catboost"
+    unfit: ClassVar[tuple[str, str]]  #: the method of the other sort of losses, and advice for who came to need it
 
     def __init__(self, loss: Any, **options: Any) -> None:
         super().__init__(loss, **options)
         self.metric = Metric(self)
 
+    def __getattr__(self, name: str) -> NoReturn:
+        method, advice = self.unfit
+        raise AttributeError(f"boosting: {self.loss.name} takes {advice}" if name == method else name)
+
 
 class ScoreObjective(CatBoostObjective):
     """An objective of one raw score for each row."""
+
+    unfit = "calc_ders_multi", "one raw score; CatBoost has one without class_names"
 
     def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> Any:
         """Return a row (derivative, second derivative) of −loss for each raw score."""
@@ -45,16 +52,15 @@ class ScoreObjective(CatBoostObjective):
         gradient, hessian = self.gradient_and_hessian(np.asarray(approxes), np.asarray(targets), weight)
         return np.stack([-gradient, -hessian], axis=1).tolist()
 
-    def __getattr__(self, name: str) -> NoReturn:
-        if name == "calc_ders_multi":
-            raise AttributeError(
-                f"boosting: {self.loss.name} takes one raw score; CatBoost has one without class_names"
-            )
-        raise AttributeError(name)
-
 
 class RowObjective(CatBoostObjective):
     """An objective of a raw score for each class."""
+
+    unfit = (
+        "calc_ders_range",
+        "a row of raw scores; give CatBoost class_names=list(range(k)), k > 2; of two classes it has one raw score, "
+        "which binary_cross_entropy takes",
+    )
 
     def __init__(self, loss: Any, **options: Any) -> None:
         super().__init__(loss, **options)
@@ -75,14 +81,6 @@ class RowObjective(CatBoostObjective):
             else:
                 hessian = np.diag(filled)
         return gradient, (hessian * (-weight * self.factor)).tolist()
-
-    def __getattr__(self, name: str) -> NoReturn:
-        if name == "calc_ders_range":
-            raise AttributeError(
-                f"boosting: {self.loss.name} takes a row of raw scores; give CatBoost class_names=list(range(k)), "
-                "k > 2; of two classes it has one raw score, which binary_cross_entropy takes"
-            )
-        raise AttributeError(name)
 
 
 class Metric:

@@ -80,9 +80,12 @@ class Guard:
 
     def close(self) -> None:
         """End a block."""
-        model, key = self.model, self._key
-        model._forward_pre_hooks.pop(key, None), model._forward_pre_hooks_with_kwargs.pop(key, None)
-        model._forward_hooks.pop(key, None), model._forward_hooks_always_called.pop(key, None)
+        model = self.model
+        for hooks in (
+            model._forward_pre_hooks, model._forward_pre_hooks_with_kwargs, model._forward_hooks,
+            model._forward_hooks_always_called,
+        ):  # fmt: skip
+            hooks.pop(self._key, None)
         self._hook.remove()
 
     def stop(self, error: BaseException | None, step: int) -> None:

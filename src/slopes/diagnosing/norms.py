@@ -42,8 +42,8 @@ def are_finite(tensors: Sequence[Tensor]) -> bool:
 class GradientCheck:
     """Whether gradients are finite, of plain tensors on a CPU by one call of PyTorch, which reads no norms.
 
-    The call is that of a `GradScaler`, with a factor of 1. It writes the numbers that it has read, so it gets aliases,
-    whose change autograd does not count as one of the gradients.
+    A `GradScaler` makes the same call; here its factor is 1. The call writes the numbers that it has read, so it gets
+    aliases, whose change autograd does not count as one of the gradients.
     """
 
     def __init__(self) -> None:

@@ -14,36 +14,13 @@ import numpy as np
 
 from slopes import ops
 from slopes.constants import Array
-from slopes.domains import Domain, OrNone, plain, shown
+from slopes.domains import NumberOrNone, Odd, plain
 from slopes.kinds.base import Argument, Batch, FindKernel, Kind, check_same_shape, enter_all, no_kernel, select
 from slopes.kinds.examples import Arguments, Examples, Ordered
 from slopes.kinds.spaces import NONNEGATIVE
 
 Part = Callable[[Array], Array]
 """A function that gives the part of an array that lies at one place of all windows."""
-
-
-class Odd(Domain):
-    """The odd numbers."""
-
-    def __str__(self) -> str:
-        return "an odd number of pixels, at least 1"
-
-    def admits(self, value: Any) -> bool:
-        """Whether it is an odd integer of at least 1."""
-        return type(value) is int and value >= 1 and value % 2 == 1
-
-
-class NumberOrNone(OrNone):
-    """One number, or None."""
-
-    def admits(self, value: Any) -> bool:
-        """Whether it is None or a single number in the interval."""
-        return value is None or (type(value) in (int, float) and super().admits(value))
-
-    def described(self, value: Any) -> str:
-        """Format a refused value."""
-        return shown(value)
 
 
 WINDOW, SIGMA = Odd(), NumberOrNone(0.0)
@@ -88,7 +65,7 @@ class ImageExamples(Examples):
 class Images(Kind):
     """Images with height and width as the last two axes, compared within a window around each pixel.
 
-    Weights of a window are those of a normal distribution with `sigma` in pixels, or with None equal. A window that
+    The weights of a window follow a normal distribution with `sigma` in pixels, or are equal with None. A window that
     leaves the image, or contains a masked pixel or one of weight 0, does not count. For each window a body gets a row:
     the squared mean and the variance of prediction − target, and those of prediction + target.
     """

@@ -42,7 +42,7 @@ def ssim(moments, *, data_range: Positive = 1.0, k1: Positive = 0.01, k2: Positi
     and `sigma` the width of its weights, None for equal ones. The mean is over windows that lie inside the images, as
     in the paper; pytorch_msssim has a range of 255, kornia halves the loss, and scikit-image has windows of 7 equal
     weights. In the formula m₀ and m₁ are the squared mean and the variance of prediction − target in a window, and m₂
-    and m₃ those of prediction + target: from these nothing cancels where images agree.
+    and m₃ the same of prediction + target: no digits cancel where images agree.
     """
     (apart, together), (distinct, alike) = _parts(moments, data_range, k1, k2)
     means, variances = apart + together, distinct + alike

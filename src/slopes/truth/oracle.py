@@ -10,6 +10,7 @@ import numpy as np
 
 from slopes.card import Card, Loss, Map
 from slopes.extras import require
+from slopes.kernels.programs import are_literals
 from slopes.truth.parts import SMALLEST, Balls, bits_of
 
 LARGEST = 20_000  #: highest working precision in digits
@@ -175,13 +176,8 @@ class Exactly:
 
     def _separable(self, entered: list[Any], options: dict[str, Any], open_: Any) -> Any:
         """Mask of entries or rows to compute again, or None for all together."""
-        settings = (*options.values(), *self.card.settings.values())
         unreduced = not isinstance(self.card, Loss) or options.get("reduction") == "none"
-        if (
-            open_.ndim == 0
-            or not unreduced
-            or not all(s is None or isinstance(s, (bool, int, float, str, tuple)) for s in settings)
-        ):
+        if open_.ndim == 0 or not unreduced or not (are_literals(options) and are_literals(self.card.settings)):
             return None
         if not self.card.rowwise:
             return open_
