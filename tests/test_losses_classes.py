@@ -312,3 +312,46 @@ def test_logits_are_adjusted_by_the_prior_of_each_class():
     np.testing.assert_allclose(came.numpy(), wanted[0], rtol=1e-12)
     with pytest.raises(ValueError, match=r"logit_adjusted: prior must be > 0, got 0\.0 in an array"):
         slopes.logit_adjusted(logits, labels, prior=np.array([1.0, 0.0, 1.0]), axis=1)
+    for shape in ((4,), (3, 1), (4, 3, 2)):
+        with pytest.raises(ValueError, match=r"prior must be one number, or an array of shape \(3,\), got an array"):
+            slopes.logit_adjusted(logits, labels, prior=np.ones(shape), axis=1)
+
+
+@pytest.mark.parametrize("form", ["arcface", "cosface"])
+def test_each_class_has_its_margin(form):
+    rng = np.random.default_rng(0)
+    cosines, margins = rng.uniform(-1, 1, (30, 3)), np.array([0.1, 0.5, 1.2])
+    labels = rng.integers(0, 3, 30)
+    came = margin_softmax.value_and_slope(cosines, labels, margin=margins, scale=8.0, form=form, reduction="none")
+    for label, margin in enumerate(margins):
+        mine = labels == label
+        one = margin_softmax.value_and_slope(
+            cosines[mine], labels[mine], margin=margin, scale=8.0, form=form, reduction="none"
+        )
+        np.testing.assert_allclose(came[0][mine], one[0], rtol=1e-14)
+        np.testing.assert_allclose(came[1][mine], one[1], rtol=1e-14)
+    rows = np.eye(3)[labels]
+    np.testing.assert_allclose(
+        margin_softmax.slope(cosines, rows, margin=margins, scale=8.0, form=form, reduction="none"), came[1], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "others"),
+    [
+        ("symmetric_cross_entropy", "alpha", ()), ("poly1", "epsilon", ()), ("softmax_focal", "gamma", ()),
+        ("distillation", "temperature", (np.ones((4, 3)),)), ("multilabel_margin", "margin", (np.eye(3)[[0, 1, 2, 0]],)),
+        ("cosine_embedding", "margin", (np.ones((4, 3)), np.ones(4))),
+        ("triplet_margin", "margin", (np.ones((4, 3)), np.zeros((4, 3)))),
+    ],
+)  # fmt: skip
+def test_a_parameter_is_one_number_for_all_rows(name, parameter, others):
+    """An array would be taken along the entries of a row, whose slopes count on one number."""
+    card, prediction = getattr(slopes, name), np.arange(12.0).reshape(4, 3) / 10
+    given = prediction, *(others or (np.array([0, 1, 2, 0]),))
+    assert card(*given, **{parameter: np.array([0.5])}) == card(*given, **{parameter: 0.5})
+    for shape in ((3,), (4,), (4, 1), (4, 3)):
+        for numbers in (np.full(shape, 0.5), torch.full(shape, 0.5)):
+            arguments = given if isinstance(numbers, np.ndarray) else tuple(map(torch.from_numpy, given))
+            with pytest.raises(ValueError, match=rf"{name}: {parameter} must be one number for all rows, got an array"):
+                card(*arguments, **{parameter: numbers})

@@ -293,8 +293,24 @@ def test_a_parameter_is_one_number_for_all_vectors(name, parameter):
     card = getattr(slopes, name)
     assert card(VECTORS, CLASSES, **{parameter: np.array([2.0])}) == card(VECTORS, CLASSES, **{parameter: 2.0})
     for shape in ((6,), (6, 1), (3,)):
-        with pytest.raises(ValueError, match=rf"{name}: {parameter} must be one number for all vectors, got an array"):
+        with pytest.raises(ValueError, match=rf"{name}: {parameter} must be one number for all rows, got an array"):
             card(VECTORS, CLASSES, **{parameter: np.full(shape, 2.0)})
+
+
+def test_each_region_has_its_parameter():
+    """Of shape (samples, classes), as the unreduced loss, or one that broadcasts to it."""
+    rng = np.random.default_rng(0)
+    chances, labels, alpha = rng.dirichlet(np.ones(3), (4, 5)), rng.integers(0, 3, (4, 5)), np.array([0.2, 0.5, 0.9])
+    given = {"from_probabilities": True, "reduction": "none"}
+    values, slopes_ = slopes.tversky.value_and_slope(chances, labels, alpha=alpha, **given)
+    for place, number in enumerate(alpha):
+        value, slope = slopes.tversky.value_and_slope(chances, labels, alpha=number, **given)
+        np.testing.assert_allclose(values[:, place], value[:, place], rtol=1e-14)
+        np.testing.assert_allclose(slopes_[..., place], slope[..., place], rtol=1e-14)
+    with pytest.raises(
+        ValueError, match=r"tversky: alpha \(5,\) does not broadcast to the shape of the unreduced loss, \(4"
+    ):
+        slopes.tversky(chances, labels, alpha=np.full(5, 0.5))
 
 
 @pytest.mark.parametrize("function", [embedding.info_nce, embedding.supcon, embedding.circle])

@@ -6,13 +6,15 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 
 class Domain(ABC):
     """The base class; its text describes the admitted values."""
+
+    has_rows: ClassVar[bool] = False  #: a value may be an array or a tuple of a number for each entry of a row
 
     @abstractmethod
     def admits(self, value: Any) -> bool:
@@ -159,6 +161,13 @@ class OrNone(Interval):
 
 
 @dataclass(frozen=True)
+class OfClasses(Interval):
+    """The numbers of an interval, one for all classes, or an array with one for each."""
+
+    has_rows = True
+
+
+@dataclass(frozen=True)
 class Odd(Domain):
     """The odd numbers."""
 
@@ -186,6 +195,8 @@ class NumberOrNone(OrNone):
 @dataclass(frozen=True)
 class RowOrNone(OrNone):
     """A number of an interval for each entry of a row, one number for all, or None; lists and arrays become tuples."""
+
+    has_rows = True
 
     def __str__(self) -> str:
         return f"None, a number {Interval.__str__(self)}, or one for each entry of a row"
@@ -219,6 +230,8 @@ def _with_tuple(value: Any) -> Any:
 @dataclass(frozen=True)
 class Coefficients(Domain):
     """Finite numbers that belong together, or a tensor of one axis; lists and arrays become tuples."""
+
+    has_rows = True
 
     def __str__(self) -> str:
         return "a sequence of one or more finite numbers"
@@ -310,6 +323,7 @@ class Noise(Domain):
 Number = float | Any  #: a number, an array beside arrays, or a tensor beside tensors
 Real = Annotated[Number, Interval()]
 Positive = Annotated[Number, Interval(0.0)]
+PositiveOfClasses = Annotated[Number, OfClasses(0.0)]
 NonNegative = Annotated[Number, Interval(0.0, closed=True)]
 OpenUnitInterval = Annotated[Number, Interval(0.0, 1.0)]
 UnitInterval = Annotated[Number, Interval(0.0, 1.0, closed=True)]

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Self
 
 from slopes import description, kinds, ops
 from slopes.constants import Array
-from slopes.domains import Above, Coefficients, Domain, Flag, Noise, is_array, is_tensor, plain, shown
+from slopes.domains import Above, Domain, Flag, Noise, is_array, is_tensor, plain, shown
 from slopes.extras import require
 from slopes.facts import Claims, Paper, Parameter, Peer
 from slopes.hints import did_you_mean
@@ -193,8 +193,12 @@ class Card:
 
     def _fit(self, settings: Mapping[str, Any], first: str, x: Array) -> None:
         for name, value in settings.items():
-            if is_array(value) and not isinstance(self.parameters[name].domain, Coefficients):
+            if is_array(value) and not self._has_rows(name):
                 kinds.check_broadcast(self.name, name, tuple(value.shape), first, tuple(x.shape))
+
+    def _has_rows(self, name: str) -> bool:
+        domain = self.parameters[name].domain
+        return domain is not None and domain.has_rows
 
     def _keywords(self) -> list[str]:
         return [name for name, p in self.call_signature.parameters.items() if p.kind is p.KEYWORD_ONLY]

@@ -158,8 +158,24 @@ class Loss(Card):
 
             of_kind["find_kernel"] = find_kernel
         batch = self.kind.enter(r, self.name, (first, *others), weight=weight, mask=mask, settings=settings, **of_kind)
+        if settings and self.kind.masks_rows:
+            self._check_arrays(settings, batch)
         batch.reduce_by(reduction, divisor)
         return batch, *self._bodies(settings)
+
+    def _check_arrays(self, settings: Mapping[str, Any], batch: kinds.Batch) -> None:
+        """Raise ValueError for a row of parameters, unless regions or the entries of a row have one each."""
+        for name, value in settings.items():
+            if not is_array(value) or (shape := tuple(value.shape)) == (1,):
+                continue
+            if self.kind.has_regions:
+                kinds.check_broadcast(self.name, name, shape, "the unreduced loss", tuple(batch.like.shape))
+                continue
+            domain, entries = self.parameters[name].domain, batch.arguments[0].shape[-1]
+            if domain is None or (domain.has_rows and shape == (entries,)):
+                continue
+            allowed = f"one number, or an array of shape ({entries},)" if domain.has_rows else "one number for all rows"
+            raise ValueError(f"{self.name}: {name} must be {allowed}, got {shown(value)}")
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:
         def make(name: str, argument: kinds.Argument) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from slopes import ops
 from slopes.constants import Array
-from slopes.domains import OneOf, is_array, shown
+from slopes.domains import OneOf
 from slopes.kinds.base import (
     Argument,
     Batch,
@@ -247,9 +247,6 @@ class Embeddings(Kind):
                 f"and {labels.dtype} {tuple(labels.shape)}"
             )
         valid_axis(owner, -1, vectors)
-        for name, value in settings.items():
-            if is_array(value) and math.prod(value.shape) != 1:  # similarities have an axis for each of two vectors
-                raise ValueError(f"{owner}: {name} must be one number for all vectors, got {shown(value)}")
         wide, labels = r.widen(vectors), r.labels(labels)
         batch = Batch(r, owner, vectors, (), wide[..., 0], r.result_dtype(vectors, loss=True), coupled=self.coupled)
         places = r.widen(r.arange(wide.shape[0], wide), like=wide)

@@ -7,7 +7,17 @@ from typing import Annotated
 
 from slopes import ops
 from slopes.card import loss
-from slopes.domains import AboveOne, Flag, Interval, NonNegativeOrNone, OneOf, Positive
+from slopes.domains import (
+    AboveOne,
+    Flag,
+    Interval,
+    NonNegativeOrNone,
+    Number,
+    OfClasses,
+    OneOf,
+    Positive,
+    PositiveOfClasses,
+)
 from slopes.facts import Paper
 from slopes.ops import (
     absolute,
@@ -32,7 +42,7 @@ from slopes.ops import (
 
 Share = Annotated[float, Interval(0.0, 1.0)]
 AboveMinusOne = Annotated[float, Interval(-1.0)]
-Radians = Annotated[float, Interval(0.0, 1.5707963267948966, closed=True)]  #: refuses degrees
+Radians = Annotated[Number, OfClasses(0.0, 1.5707963267948966, closed=True)]  #: refuses degrees
 Form = Annotated[str, OneOf(("arcface", "cosface"))]
 
 
@@ -283,7 +293,7 @@ def _(prediction, target, *, alpha, beta, floor):
         log(exp(z + tau * log(prior)) / ops.sum(exp(z + tau * log(prior)))), y
     ),
 )  # fmt: skip
-def logit_adjusted(prediction, target, *, prior: Positive = 1.0, tau: Positive = 1.0):
+def logit_adjusted(prediction, target, *, prior: PositiveOfClasses = 1.0, tau: Positive = 1.0):
     """Cross-entropy of logits plus tau times the logarithm of each class's prior, so that rare classes lead by more.
 
     `prior` has a positive number for each class, such as its count in the training data; a common factor changes
@@ -304,6 +314,10 @@ def _(prediction, target, *, prior, tau):
             "Deng et al.", 2018, "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", "arXiv:1801.07698"
         ),
         Paper("Wang et al.", 2018, "CosFace: Large Margin Cosine Loss for Deep Face Recognition", "arXiv:1801.09414"),
+        Paper(
+            "Cao et al.", 2019, "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss",
+            "arXiv:1906.07413",
+        ),
     ),
     definition=lambda c, y, margin, scale, form: ops.expected(
         log(1 + (ops.sum(exp(scale * c)) - exp(scale * c)) / exp(scale * _with_margin(c, margin, form))), y
@@ -312,9 +326,10 @@ def _(prediction, target, *, prior, tau):
 def margin_softmax(prediction, target, *, margin: Radians = 0.5, scale: Positive = 64.0, form: Form = "arcface"):
     """Cross-entropy of scaled cosines with a margin, which widens the right class's angle or lowers its cosine.
 
-    The margin is in radians (pytorch_metric_learning: degrees) or, for "cosface", in units of the cosine. Where an
-    angle would exceed π, margin·sin(margin) is subtracted from the cosine, as by the authors. At a cosine of ±1, where
-    the slope is infinite, only its finite term counts.
+    The margin is in radians (pytorch_metric_learning: degrees) or, for "cosface", in units of the cosine; an array has
+    one for each class, so that rare ones get more, as by Cao et al. Where an angle would exceed π, margin·sin(margin)
+    is subtracted from the cosine, as by the authors. At a cosine of ±1, where the slope is infinite, only its finite
+    term counts.
     """
     logit = ops.softmax_logit(scale * prediction)
     return ops.expected(softplus(scale * _taken(prediction, margin, form) - logit), target)
