@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import io
 import itertools
 import math
 import random
@@ -1059,6 +1060,31 @@ def test_an_error_in_a_watched_step_leaves_no_trace():
     assert not torch.overrides._get_current_function_mode_stack()
     train(model, 10, watcher)
     assert watcher.history[0].samples >= 1000
+
+
+@pytest.mark.parametrize("every", [1, 10**9])
+def test_a_copy_made_in_a_block_is_not_watched(every):
+    """As of an averaged model, or saved as a whole."""
+    model, x = mlp(), torch.randn(5, 8)
+    watcher = slopes.Watcher(model, every=every, stop_on_nan=True)
+    for _ in range(2):
+        with watcher:
+            loss = model(x).sum()
+            twin = copy.deepcopy(model)
+            file = io.BytesIO()
+            torch.save(model, file)
+            file.seek(0)
+            loaded = torch.load(file, weights_only=False)
+            assert torch.equal(twin(x), model(x))
+            assert torch.equal(loaded(x), model(x))
+            loss.backward()
+    assert torch.equal(twin(x), model(x))
+    alone = slopes.Watcher(model, every=1)
+    with alone:
+        model(x)
+        seen = alone._look.samples
+        copy.deepcopy(model)(x)
+        assert alone._look.samples == seen == 5
 
 
 def test_what_a_watcher_refuses():

@@ -70,6 +70,10 @@ class Guard:
         self._hook: Any = None
         self._are_finite = GradientCheck()
 
+    def __reduce__(self) -> Any:
+        """Become one that was never started, as its hooks are copied and saved with a model within a block."""
+        return Guard, (nn.Identity(),)
+
     def start(self) -> None:
         """Begin a block. Its hooks are put where PyTorch keeps them, as registering takes longer than calling them."""
         self._running, self._thread = 0, threading.get_ident()

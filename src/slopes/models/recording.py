@@ -99,6 +99,10 @@ class Recorder:
         self._lock = threading.RLock()
         self._mode = FunctionCalls(self._handle, watched)
 
+    def __reduce__(self) -> Any:
+        """Become one that records nothing, as its hooks are copied and saved with a model within a recording."""
+        return Recorder, (nn.Identity(),)
+
     def begin(self) -> None:
         """Handle the start of a recording."""
 
@@ -141,6 +145,8 @@ class Recorder:
     def _enter(
         self, name: str, kind: _Kind, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> None:
+        if not self.modules:  # of a copy
+            return
         here = self._here
         first = arguments[0] if arguments else None
         x = first if isinstance(first, Tensor) else next(_tensors((*arguments, *named.values())), None)
@@ -154,6 +160,8 @@ class Recorder:
 
     @_unseen
     def _leave(self, module: nn.Module, _: Any, y: Any) -> None:
+        if not self.modules:  # of a copy
+            return
         here = self._here
         call = here.calls[-1]
         if call.x is None:
