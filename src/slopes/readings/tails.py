@@ -381,7 +381,7 @@ def erf(r: ModuleType, x: Array) -> Array:
     return r.where((x > -0.75) & (x < 0.75), 2 * sqrt2 * DENSITY * near * series, r.where(x < 0, -far, far))
 
 
-class Sum:
+class DoubleDouble:
     """high + low, unevaluated, of float64: about 106 bits."""
 
     __slots__ = ("high", "low")
@@ -389,19 +389,21 @@ class Sum:
     def __init__(self, high: Array, low: Array = 0.0) -> None:
         self.high, self.low = high, low
 
-    def __add__(self, other: Sum) -> Sum:
+    def __add__(self, other: DoubleDouble) -> DoubleDouble:
         high = self.high + other.high
-        return Sum(high, two_sum_low(self.high, other.high, high) + (self.low + other.low))
+        return DoubleDouble(high, two_sum_low(self.high, other.high, high) + (self.low + other.low))
 
-    def __sub__(self, other: Sum) -> Sum:
-        return self + Sum(-other.high, -other.low)
+    def __sub__(self, other: DoubleDouble) -> DoubleDouble:
+        return self + DoubleDouble(-other.high, -other.low)
 
-    def __mul__(self, other: Sum) -> Sum:
+    def __mul__(self, other: DoubleDouble) -> DoubleDouble:
         high = self.high * other.high
-        return Sum(high, two_product_low(self.high, other.high, high) + (self.high * other.low + self.low * other.high))
+        return DoubleDouble(
+            high, two_product_low(self.high, other.high, high) + (self.high * other.low + self.low * other.high)
+        )
 
-    def __truediv__(self, other: Sum) -> Sum:
-        return Sum(*divide(self.high, self.low, other.high, other.low))
+    def __truediv__(self, other: DoubleDouble) -> DoubleDouble:
+        return DoubleDouble(*divide(self.high, self.low, other.high, other.low))
 
 
 def rational(
@@ -409,9 +411,9 @@ def rational(
 ) -> Array:
     """By Taylor coefficients of both polynomials at x; beyond 1, where powers overflow, of F / x**rise at 1/x.
 
-    Terms of the numerator, and of derivatives, may cancel: `closely` by sums.
+    Terms of the numerator, and of derivatives, may cancel; `closely`, numbers are pairs.
     """
-    number: Callable[..., Any] = Sum if closely else lambda high, low=0.0: high
+    number: Callable[..., Any] = DoubleDouble if closely else lambda high, low=0.0: high
     far = (x > 1) | (x < -1) if far is None else far
     size, sign = r.where(far, x, 1.0), r.sign(x)
     high, low = r.where(far, 1 / size, x), 0.0
