@@ -27,6 +27,17 @@ def cauchy(prediction, target):
     return slopes.ops.log1p((prediction - target) ** 2)
 
 
+#: the losses of a row of logits
+OF_CLASSES = [
+    card for name, card in slopes.catalogue.CARDS.items()
+    if name == card.name and card.family == "loss" and card.kind.takes_labels and card.kind.arguments[0].space.is_logit
+]  # fmt: skip
+
+
+def named(card):
+    return card.name
+
+
 # ------------------------------------------------------------------------------------- derivatives
 
 TARGETS = {
@@ -87,16 +98,15 @@ def surprise_without_derivative(prediction, target):
     return -slopes.ops.expected(slopes.ops.log_softmax(prediction), target)
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal", "poly1", "surprise_without_derivative"])
-def test_rows_have_the_diagonal(name):
+@pytest.mark.parametrize("chosen", [*OF_CLASSES, surprise_without_derivative], ids=named)
+def test_rows_have_the_diagonal(chosen):
     torch = pytest.importorskip("torch")
-    card = surprise_without_derivative if name == "surprise_without_derivative" else getattr(slopes, name)
     raw, labels = RNG.normal(size=(5, 3)), np.array([0, 1, 2, 1, 0])
-    gradient, hessian = Derivatives(card, None)(raw, labels)
+    gradient, hessian = Derivatives(chosen, None)(raw, labels)
     for row, label, first, second in zip(raw, labels, gradient, hessian, strict=True):
 
         def value(z, label=label):
-            return card(z[None], torch.tensor([label]))
+            return chosen(z[None], torch.tensor([label]))
 
         z = torch.tensor(row)
         np.testing.assert_allclose(first, torch.func.grad(value)(z), rtol=1e-10)
@@ -104,8 +114,13 @@ def test_rows_have_the_diagonal(name):
 
 
 @pytest.mark.parametrize(
-    "chosen", [slopes.cross_entropy, slopes.softmax_focal, slopes.siglip, surprise_without_derivative]
-)
+    "chosen",
+    [
+        *OF_CLASSES, slopes.cross_entropy.with_(z_loss=0.3), slopes.multiclass_hinge.with_(p=2),
+        slopes.multiclass_hinge.with_(form="weston_watkins"), surprise_without_derivative,
+    ],
+    ids=named,
+)  # fmt: skip
 def test_a_row_has_all_of_the_hessian(chosen):
     torch = pytest.importorskip("torch")
     derivatives = Derivatives(chosen, None)
@@ -136,10 +151,10 @@ def test_sums_are_objectives():
                 np.testing.assert_allclose(came, sum(parts), rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal", "siglip"])
-def test_kernels_of_rows_compute_the_same(name):
+@pytest.mark.parametrize("chosen", [*OF_CLASSES, slopes.cross_entropy.with_(z_loss=0.3)], ids=named)
+def test_kernels_of_rows_compute_the_same(chosen):
     pytest.importorskip("numba")
-    derivatives = Derivatives(getattr(slopes, name), None)
+    derivatives = Derivatives(chosen, None)
     raw, labels = RNG.normal(size=(400, 5)), np.arange(400) % 5
     plain, plain_rows = (
         derivatives(raw, labels),
@@ -263,17 +278,22 @@ def test_refusals():
             rows.gradient_and_hessian(np.zeros(shape), np.zeros(2))
     with pytest.raises(ValueError, match="the target must be a class from 0 to 2, got 3"):
         boosting.catboost(slopes.cross_entropy).calc_ders_multi(np.zeros(3), 3.0, 1.0)
-    with pytest.raises(TypeError, match="multiclass_hinge has no Hessian"):
-        boosting.catboost(slopes.multiclass_hinge).calc_ders_multi(np.zeros(3), 2.0, 1.0)
-    with pytest.raises(TypeError, match="multiclass_hinge has no Hessian"):
-        boosting.xgboost(slopes.multiclass_hinge).gradient_and_hessian(np.zeros((2, 3)), np.array([0, 1]))
 
     @slopes.loss("regression")
     def normal(prediction, target):
         return slopes.ops.ndtr(prediction - target, 1.0)
 
-    with pytest.raises(TypeError, match=r"boosting: normal has no Hessian: it uses slopes\.ops\.ndtr"):
+    @slopes.loss("classification")
+    def normal_of_class(prediction, target):
+        return slopes.ops.ndtr(-slopes.ops.expected(prediction, target), 1.0)
+
+    message = r"boosting: normal{} has no Hessian: it uses slopes\.ops\.ndtr"
+    with pytest.raises(TypeError, match=message.format("")):
         boosting.lightgbm(normal).gradient_and_hessian(np.zeros(3), np.zeros(3))
+    with pytest.raises(TypeError, match=message.format("_of_class")):
+        boosting.catboost(normal_of_class).calc_ders_multi(np.zeros(3), 2.0, 1.0)
+    with pytest.raises(TypeError, match=message.format("_of_class")):
+        boosting.xgboost(normal_of_class).gradient_and_hessian(np.zeros((2, 3)), np.array([0, 1]))
 
 
 # ---------------------------------------------------------------------------------- beside the twins

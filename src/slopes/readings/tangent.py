@@ -365,7 +365,10 @@ def sum_others(values: Array, x: Array) -> Tangent:
 
 def expected(values: Array, target: Array) -> Tangent:
     r, at = _reading(values.value), value_of(target)
-    return Tangent(r.expected(values.value, at), None if values.slope is None else r.expected(values.slope, at))
+    if values.slope is None:
+        return Tangent(r.expected(values.value, at), None)
+    slope = r.where(values.value == values.value, values.slope, values.slope)  # of a sum it is one number for all
+    return Tangent(r.expected(values.value, at), r.expected(slope, at))
 
 
 def expected_log(values: Array, target: Array) -> Tangent:
@@ -374,10 +377,12 @@ def expected_log(values: Array, target: Array) -> Tangent:
     return Tangent(r.expected_log(values.value, at), slope)
 
 
-def one_hot(target: Array, like: Array) -> Any:
-    while isinstance(like, Tangent):
-        like = like.value
-    return _reading(like).one_hot(target, like) if not isinstance(target, Tangent) else target
+def one_hot(target: Array, like: Array) -> Tangent:
+    return target if isinstance(target, Tangent) else Tangent(_reading(like.value).one_hot(target, like.value))
+
+
+def top(x: Array) -> Tangent:
+    return Tangent(_reading(x.value).top(x.value))
 
 
 exp_parts = partial(textbook.exp_parts, _this)
