@@ -153,6 +153,69 @@ def test_the_first_largest_entry_is_found(width, dtype):
         assert place_of_largest(row) == np.nanargmax(row)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ranks_are_counted_or_sorted(dtype):
+    from slopes.kernels.arithmetic.rows import FEW, fill_ranks
+
+    for width in (1, 2, 7, FEW - 1, FEW, FEW + 1, 5 * FEW):
+        rng = np.random.default_rng(width)
+        rows = rng.integers(0, width, (20, width)).astype(dtype)
+        rows[:3] = rng.standard_normal((3, width))
+        rows[3, : width // 2], rows[4, width // 2 :], rows[5] = np.inf, -np.inf, 1.0
+        for row, due in zip(rows, numpy_reading.ranks(rows)[1], strict=True):
+            came = np.empty_like(row)
+            fill_ranks(row, came)
+            np.testing.assert_array_equal(came, due)
+
+
+FORECASTS = {
+    "ensemble": (slopes.crps_ensemble, 300),
+    "fair": (slopes.crps_ensemble.with_(fair=True), 300),
+    "large ensemble": (slopes.crps_ensemble, 2500),
+    "middles": (slopes.multi_quantile, 300),
+    "levels": (slopes.multi_quantile.with_(quantiles=(0.1, 0.25, 0.5, 0.9)), 4),
+    "many levels": (slopes.multi_quantile.with_(quantiles=tuple((np.arange(2500) + 0.3) / 2500)), 2500),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", FORECASTS)
+def test_forecasts_agree_with_the_plain_way(case, dtype, used):
+    loss, width = FORECASTS[case]
+    rng, count = np.random.default_rng(0), 20_000 // width
+    rows, target = rng.standard_normal((count, width)).astype(dtype), rng.standard_normal(count).astype(dtype)
+    rows[0], rows[1, 1:], target[2] = rows[0, 0], rows[1, 0], rows[2, 1]
+    mask, tolerance = np.arange(count) % 3 > 0, {"rtol": 1e-12 if dtype == "float64" else 1e-6}
+    for options in ({}, {"mask": mask}, {"weight": rng.uniform(0, 2, count)}, {"reduction": "none"}):
+        expected = plainly(lambda: loss.value_and_slope(rows, target, **options))  # noqa: B023
+        assert not used
+        for came, due in zip(loss.value_and_slope(rows, target, **options), expected, strict=True):
+            np.testing.assert_allclose(came, due, **tolerance, atol=1e-12 * np.abs(due).max())
+        tensors = {k: torch.from_numpy(x) if isinstance(x, np.ndarray) else x for k, x in options.items()}
+        came = gradient_of(lambda x: loss(x.mT, torch.from_numpy(target), axis=0, **tensors), torch.from_numpy(rows))  # noqa: B023
+        for mine, due in zip(came, expected, strict=True):
+            np.testing.assert_allclose(mine, due, **tolerance, atol=1e-12 * np.abs(due).max())
+        assert len(used) >= 2
+        used.clear()
+
+
+def test_rows_of_one_forecast_are_left_to_the_body(used):
+    rows, target = np.ones((20_000, 1)), np.zeros(20_000)
+    with pytest.raises(ValueError, match="crps_ensemble: with fair=True a row has two members or more, got one"):
+        slopes.crps_ensemble(rows, target, fair=True)
+    assert slopes.crps_ensemble(rows, target) == 1.0
+    assert not used
+
+
+def test_only_ranks_of_inputs_are_in_programs():
+    @slopes.loss("forecasts")
+    def of_shifted(prediction, target):
+        return ops.sum(ops.ranks(prediction - target[..., None])[0])[..., 0]
+
+    with pytest.raises(kernels.TraceError, match="cannot be traced: it ranks entries that it has computed"):
+        kernels.program(of_shifted)
+
+
 def test_a_sum_has_its_special_term_in_a_block_alone():
     from slopes.kernels.arithmetic.rows import BLOCK
 

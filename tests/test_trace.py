@@ -104,7 +104,7 @@ ROWWISE = [card for card in dict.fromkeys(CARDS.values()) if card.rowwise and no
 #: cards of rows that sort, compare all pairs or take boxes or moments apart, which a program cannot
 NOT_TRACED = {
     "sparsemax", "giou", "diou", "ciou", "info_nce", "supcon", "circle", "multilabel_margin", "generalized_dice",
-    "lovasz_softmax", "lovasz_hinge", "crps_ensemble", "ssim",
+    "lovasz_softmax", "lovasz_hinge", "ssim",
 }  # fmt: skip
 CASES = [(card, False) for card in ROWWISE] + [(CARDS[name], True) for name in (
     "cross_entropy", "categorical_cross_entropy", "nll", "poly1", "margin_softmax", "softmax_focal", "multiclass_hinge"

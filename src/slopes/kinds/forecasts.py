@@ -64,8 +64,11 @@ class Forecasts(Kind):
         weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
         find_kernel: FindKernel = no_kernel,
     ) -> Batch:  # fmt: skip
+        def find(x: Array, axis: int, *others: Any) -> Any:
+            return find_kernel(x, axis, *others) if x.shape[axis] > 1 else None  # a body may refuse a row of one
+
         batch = super().enter(
-            r, owner, arguments, weight=weight, mask=mask, settings=settings, axis=axis, find_kernel=find_kernel
+            r, owner, arguments, weight=weight, mask=mask, settings=settings, axis=axis, find_kernel=find
         )
         length = batch.arguments[0].shape[-1]
         for name, value in settings.items():

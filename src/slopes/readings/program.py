@@ -12,6 +12,8 @@ per call. It has an operation, the places of its arguments' lines a, b, …, a d
     place_of_largest    of a row's first largest entry, an int64
     pick                a row's entry at place b
     shift               a − c, where c is the row's largest entry, at place b; 0 there unless it is −inf
+    ranks               for each entry a, an input: how many of its row are larger, and half of its equals with itself
+    constants           those numbers, one for each entry of a row
     index, width        each entry's place, an int64; a row's length
     decay               exp(a)·b, or exp(a)·(b + c), for a <= 0, with c small beside b (NaN: 0); 0 where exp(a)
                         underflows by far
@@ -129,7 +131,8 @@ _FUNCTIONS = {
     "or": np.logical_or, "not": np.logical_not, "where": np.where, "sum": reading.sum,
     "place_of_largest": lambda x: np.argmax(x, axis=-1, keepdims=True),
     "pick": lambda x, place: np.take_along_axis(x, np.broadcast_to(place, (*x.shape[:-1], 1)), -1),
-    "shift": _shift, "decay": _decay, "low_of_exp": _low_of_exp, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
+    "ranks": lambda x: tails.ranks(reading, x)[1], "shift": _shift,
+    "decay": _decay, "low_of_exp": _low_of_exp, "sigmoid": _sigmoid, "sigmoid_fine": _sigmoid,
     "softplus": _rounded_once(partial(tails.softplus, reading, beta=1.0)),
     "silu": lambda x: _wide(tails.sigmoid, x, x, 0.0),
     "sigmoid_slope": lambda x, times=1.0, low=0.0: _wide(tails.sigmoid_slope, x, times, low),
@@ -168,6 +171,8 @@ def evaluate(program: Program, **inputs: Any) -> dict[str, Any]:
                 result = result[..., None] if line.per == "row" else result
             elif line.operation == "constant":
                 result = int(line.text) if line.dtype == "int64" else float(line.text)
+            elif line.operation == "constants":
+                result = [float(number) for number in line.text.split()]
             elif line.operation == "index":
                 result = np.arange(width)
             elif line.operation == "width":

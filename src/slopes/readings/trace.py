@@ -34,7 +34,6 @@ LACKING = (
     "jaccard_steps",
     "joined",
     "lgamma",
-    "ranks",
     "softmax_pulled_closely",
     "sum_pairs",
 )
@@ -545,8 +544,21 @@ def levels(given: Array, like: Array) -> tuple[Array, Array]:
         middle, count = like._recorder.value(_index(like._recorder), like.dtype) + 0.5, like.shape[-1]
         return middle / count, (count - middle) / count
     if isinstance(given, tuple):
-        raise TraceError("it has a row of levels, which programs do not have")
+        like.needs_rows()
+        texts = (" ".join(map(repr, numbers)) for numbers in (given, (1 - level for level in given)))
+        low, high = (like._recorder.record("constants", dtype=like.dtype, text=text, per="entry") for text in texts)
+        return low, high
     return given, 1 - given
+
+
+def ranks(x: Array) -> tuple[Array, Array]:
+    x.needs_rows()
+    lines = x._recorder.lines
+    line = lines[x.place]
+    if line.operation != "input" and not (line.operation == x.dtype and lines[line.arguments[0]].operation == "input"):
+        raise TraceError("it ranks entries that it has computed")
+    high = x._recorder.record("ranks", x.place, dtype=x.dtype)
+    return x.shape[-1] - high, high
 
 
 def expected(values: Array, target: Array) -> Array:

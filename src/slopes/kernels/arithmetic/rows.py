@@ -82,6 +82,30 @@ def place_of_largest(row):
     return place
 
 
+FEW = 256  #: entries that are compared with each other in less time than they are sorted
+
+
+@njit(**OPTIONS)
+def fill_ranks(row, ranks):
+    """How many entries are larger than each, and half of its equals, itself among them."""
+    if row.size <= FEW:
+        for j in range(row.size):
+            twice = np.int32(0)
+            for k in range(row.size):
+                twice += np.int32(row[k] > row[j]) + np.int32(row[k] >= row[j])
+            ranks[j] = twice / 2
+        return
+    places = np.argsort(row)
+    start = 0
+    while start < row.size:
+        stop = start + 1
+        while stop < row.size and row[places[stop]] == row[places[start]]:
+            stop += 1
+        for k in range(start, stop):
+            ranks[places[k]] = row.size - (start + stop) / 2
+        start = stop
+
+
 @njit(**OPTIONS)
 def sum_of(block):
     stand_apart()

@@ -22,7 +22,7 @@ from numpy import empty
 """
 ROW_IMPORTS = """\
 from slopes.kernels.arithmetic.machine import add_in_any_order, borrowed, fma, hold, narrow, nearest, stand_apart, where
-from slopes.kernels.arithmetic.rows import BLOCK, exp_of_difference, place_of_largest, shiftable, sum_of
+from slopes.kernels.arithmetic.rows import BLOCK, exp_of_difference, fill_ranks, place_of_largest, shiftable, sum_of
 """
 FUNCTION = """\
 @njit(**OPTIONS)
@@ -140,12 +140,20 @@ class _Rows:
         for place in self.kept:
             self.write(f"{self.array(place)}_memory = empty(width, {_kind(program.lines[place])})", 1)
             self.write(f"{self.array(place)} = borrowed({self.array(place)}_memory)", 1)
+        for place in self.rows_of("ranks", "constants"):
+            line, name = program.lines[place], program.name(place)
+            self.write(f"{name}_memory = empty(width, {_kind(line)})", 1)
+            self.write(f"{name}_row = borrowed({name}_memory)", 1)
+            for at, number in enumerate(line.text.split()):
+                self.write(f"{name}_row[{at}] = {_kind(line)}({number})", 1)
         self.write(f"for i in range({first}.shape[0]):", 1)
         for line in inputs:
             self.write(f"{line.text}{'_row' if line.per == 'entry' else ''} = {line.text}_in[i]", 2)
         self._write_row(inputs)
         for place in self.kept:
             self.write(f"hold({self.array(place)}_memory)", 1)
+        for place in self.rows_of("ranks", "constants"):
+            self.write(f"hold({program.name(place)}_memory)", 1)
         return self.text
 
     def _write_row(self, inputs: list[Line]) -> None:
@@ -154,6 +162,9 @@ class _Rows:
             for name, _ in self.program.outputs:
                 self.write(f"{name}_out[i] = 0", 3)
             self.write("continue", 3)
+        for place in self.rows_of("ranks"):
+            row = self.input_of(self.program.lines[place].arguments[0])
+            self.write(f"fill_ranks({row}_row, {self.program.name(place)}_row)", 2)
         self.compute_rows(0)
         for stage in range(1, max(self.stages) + 1):
             self.find_largest_entries(stage)
@@ -248,8 +259,8 @@ class _Rows:
             elif line.operation == "shift" and self.input_of(line.arguments[0]):  # `less` is the largest
                 shift = self.program.name(place)
                 self.write(f"{name} = {_kind(line)}({shift}_{part}[{index}] - {shift}_less)", 2)
-            elif line.operation == "input":
-                self.write(f"{name} = {line.text}_{part}[{index}]", 2)
+            elif line.operation in ("input", "ranks", "constants"):
+                self.write(f"{name} = {self.program.name(place)}_{part}[{index}]", 2)
             else:
                 for argument in line.arguments:
                     visit(argument)
@@ -379,9 +390,11 @@ class _Rows:
         self.write(f"{self.program.name(place)}_block = sum_of({part})", 4)
 
     def rows(self) -> list[str]:
-        lines = enumerate(self.program.lines)
-        names = [self.program.name(p) for p, line in lines if line.operation in ("input", "shift")]
+        names = map(self.program.name, self.rows_of("input", "shift", "ranks", "constants"))
         return [*names, *(self.array(place) for place in self.kept)]
+
+    def rows_of(self, *operations: str) -> list[int]:
+        return [place for place, line in enumerate(self.program.lines) if line.operation in operations]
 
 
 def _is_at(place: str, index: str, is_part: bool) -> str:

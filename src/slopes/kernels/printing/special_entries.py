@@ -21,7 +21,15 @@ _COMPUTE: dict[str, Callable[..., Any]] = {
     "less": operator.lt, "less_equal": operator.le, "equal": operator.eq, "not_equal": operator.ne,
     "and": operator.and_, "or": operator.or_, "not": operator.not_,
 }  # fmt: skip
-_OWN = {"input", "constant", "index", "width", "place_of_largest", "shift"}  #: do not follow their arguments
+_OWN = {
+    "input",
+    "constant",
+    "constants",
+    "index",
+    "width",
+    "place_of_largest",
+    "shift",
+}  #: do not follow their arguments
 MOST_PERMUTED = 3  #: conditions tried in every order
 Operand = Traced | float | bool  #: a line, or a number that needs none
 Assumption = Mapping[int, bool]  #: by a condition's place, whether it holds
