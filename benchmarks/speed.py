@@ -33,7 +33,7 @@ PAGE = ROOT / "docs" / "speed.md"
 
 SHORTEST = 2e-3  #: seconds of a round of one contender, at least
 ROUNDS = 5  #: at least
-THREADED = ("modules", "losses", "rows", "linear", "overlap")
+THREADED = ("modules", "losses", "rows", "linear", "overlap", "forecasts")
 
 KEY = ("section", "work", "size", "threads", "contender")
 Row = dict[str, str]

@@ -298,6 +298,37 @@ def rows() -> Iterator[Work]:
             yield Work(name, f"{count} x {classes}", contenders, 4 * z.numel())
 
 
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def _crps(z: Tensor, y: Tensor) -> Tensor:
+    count = z.shape[-1]
+    shares = (2 * torch.arange(count) - count + 1) / count**2
+    return ((z - y[:, None]).abs().mean(-1) - (z.sort(-1).values * shares).sum(-1)).mean()
+
+
+def _pinballs(z: Tensor, y: Tensor) -> Tensor:
+    level, residual = torch.tensor(QUANTILES), y[:, None] - z
+    return torch.maximum(level * residual, (level - 1) * residual).mean()
+
+
+def forecasts() -> Iterator[Work]:
+    """Forward and backward of the mean of losses of several predictions of one number."""
+    for name, width, ours, theirs in (
+        ("crps_ensemble", 10, slopes.crps_ensemble, _crps),
+        ("crps_ensemble", 50, slopes.crps_ensemble, _crps),
+        ("multi_quantile", len(QUANTILES), slopes.multi_quantile.with_(quantiles=QUANTILES), _pinballs),
+    ):
+        for elements in (10**4, 10**5, 10**6):
+            count = elements // width
+            z, y = normal(count, width), normal(count, seed=1)
+            contenders: Contenders = {
+                "slopes": step(ours, z, y, mean=True),
+                "torch": step(theirs, z, y, mean=True),
+            }
+            yield Work(name, f"{count} x {width}", contenders, 4 * z.numel())
+
+
 def last_layer(count: int, width: int, classes: int) -> Contenders:
     """Forward and backward of the last linear layer and its loss, beside the three products of matrices in it."""
     # of another seed: weights that are the features' own numbers would make each row sure of its class
@@ -406,5 +437,6 @@ SECTIONS: dict[str, Callable[[], Iterator[Work]]] = {
     "rows": rows,
     "linear": linear,
     "overlap": overlap,
+    "forecasts": forecasts,
     "training": training,
 }

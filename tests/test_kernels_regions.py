@@ -75,6 +75,19 @@ def test_overlap_losses(chosen, reduction, dtype, allowed):
         )
 
 
+def test_one_kernel_serves_all_numbers_of_a_parameter():
+    logits, chances = maps("float64")
+    slopes.tversky(logits, chances, alpha=0.7, **OPTIONS)
+    slopes.tversky.slope(logits, chances, alpha=0.7, **OPTIONS)
+    known = len(compiling._kernels)
+    for alpha in (0.9, 0.3):
+        value, gradient = expected(slopes.tversky.with_(alpha=alpha), "mean")
+        came = slopes.tversky.value_and_slope(logits, chances, alpha=alpha, **OPTIONS)
+        np.testing.assert_allclose(came[0], value, rtol=1e-13)
+        np.testing.assert_allclose(came[1], gradient, rtol=1e-12, atol=1e-13 * np.abs(gradient).max())
+    assert len(compiling._kernels) == known
+
+
 def test_the_gradient_of_the_forward_is_handed_out_once():
     x, target = (torch.from_numpy(a) for a in maps())
     x.requires_grad_()

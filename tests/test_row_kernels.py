@@ -12,7 +12,7 @@ from slopes import kernels, ops
 from slopes.card import Map
 from slopes.catalogue import CARDS
 from slopes.fast import arrays
-from slopes.kernels import programs
+from slopes.kernels import compiling, programs
 from slopes.kernels.printing.special_entries import split_special_entries
 from slopes.kernels.rows import RowKernel
 from slopes.readings import numpy as numpy_reading
@@ -301,9 +301,8 @@ def test_few_labels_come_to_a_kernel(name, reduction, used):
     def compute(x):
         return loss(x, labels, reduction=reduction)
 
-    has_rule = bool(loss.kind.spaces(loss.settings)[0].rule)
     value, gradient = gradient_of(compute, x)
-    assert used == ([] if has_rule else [("value", "vjp")])
+    assert used == [("value", "vjp")]
     expected, slope = plainly(gradient_of, compute, x)
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(gradient, slope, rtol=1e-11, atol=1e-14)
@@ -313,6 +312,41 @@ def test_few_labels_come_to_a_kernel(name, reduction, used):
     torch.func.grad(compute)(x)
     loss(x[:25], labels[:25])
     assert not used
+
+
+@pytest.mark.parametrize("name", ["distillation", "cosine", "cosine_embedding", "triplet_margin", "kl_div", "corn"])
+def test_few_rows_of_other_kinds_come_to_a_kernel(name, used):
+    loss = CARDS[name]
+    for count in (25, 32):  # of ten entries: fewer than `FEWEST`, and more
+        drawn = loss.kind.examples(loss.settings).sample(np.random.default_rng(0), (count, 10))
+        loss(*map(torch.from_numpy, drawn))
+        assert bool(used) == (count == 32)
+
+
+SCHEDULES = {
+    "labels": lambda x, number: slopes.softmax_focal.value_and_slope(x, LABELS, gamma=number),
+    "rows": lambda x, number: slopes.distillation.value_and_slope(x, x + 1 / (1 + x * x), temperature=number),
+    "arrays": lambda x, number: slopes.poly1.value_and_slope(x.numpy(), LABELS.numpy(), epsilon=number),
+    "map": lambda x, number: (
+        slopes.gumbel_softmax(x, tau=number),
+        slopes.gumbel_softmax.vjp(x, x + 1, tau=number),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SCHEDULES)
+def test_one_kernel_serves_all_numbers_of_a_parameter(case, used):
+    """So that a schedule compiles once."""
+    compute, x = SCHEDULES[case], predictions("poly1")
+    compute(x, 1.3)
+    known = len(compiling._kernels)
+    for number in (0.7, 3.1):
+        used.clear()
+        came = compute(x, number)
+        assert used
+        for mine, due in zip(came, plainly(compute, x, number), strict=True):
+            np.testing.assert_allclose(mine, due, rtol=1e-11, atol=1e-14)
+    assert len(compiling._kernels) == known
 
 
 def test_few_labels_that_are_no_classes_are_refused_as_ever():

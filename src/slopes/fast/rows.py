@@ -25,11 +25,15 @@ from slopes.readings.plain import ALL_DTYPES, HALF, TYPES, is_plain, keeps_graph
 Tensor = torch.Tensor
 
 
-def has_many_entries(x: Any) -> bool:
+FEWEST = 2**8  #: entries of a loss that are worth compiling a kernel
+
+
+def has_many_entries(x: Any, least: int | None = None) -> bool:
+    """Whether it is a tensor of so many entries or more, by default `LARGE`, outside of compilers."""
     if not isinstance(x, Tensor) or torch.compiler.is_dynamo_compiling():
         return False
     size = x.numel()
-    return type(size) is int and size >= LARGE  # an export's symbols must not be compared
+    return type(size) is int and size >= (LARGE if least is None else least)  # an export's symbols must not be compared
 
 
 def may_have_row_kernel(x: Any) -> bool:
@@ -106,7 +110,7 @@ def find_row_kernel(
 
     `beside` has the other arguments. With `has_slope` the call returns a gradient.
     """
-    if not has_many_entries(x) or not x.is_cpu:
+    if not has_many_entries(x, FEWEST) or not x.is_cpu:
         return None
     # autocast is allowed, as a batch knows its loss's dtype
     if not is_plain(x, ALL_DTYPES, True) or not all(is_constant(other, x.device) for other in beside):
@@ -153,9 +157,6 @@ def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) 
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
         return _apply_loss(kernel, reduction, x, *others)
     return reduction.finish(_run(kernel.get("value"), widen_half(x), *others)[0])
-
-
-FEWEST = 2**8  #: entries that are worth compiling a kernel of labels
 
 
 def run_loss_of_labels(

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slopes import ops
-from slopes.kernels.compiling import load
-from slopes.kernels.printing.rows import reads_inputs_last
-from slopes.kernels.programs import LARGE_FOR_A_USER, are_literals, are_worthwhile, is_ours, print_program
-from slopes.kernels.rows import RowKernel
+from slopes.kernels.programs import LARGE_FOR_A_USER, are_literals, are_worthwhile, is_ours
+from slopes.kernels.rows import RowKernel, compile_rows
 from slopes.kinds.spaces import PROBABILITIES
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
@@ -51,9 +49,7 @@ class RegionKernel:
 
     def _get(self, has_gradient: bool) -> RowKernel:
         if has_gradient not in self._kernels:
-            recorded = self.program(has_gradient)
-            text = print_program(recorded, self.card._root.name, True)
-            self._kernels[has_gradient] = RowKernel(recorded, load(text), not reads_inputs_last(text))
+            self._kernels[has_gradient] = compile_rows(self.program(has_gradient), self.card, self.settings)
         return self._kernels[has_gradient]
 
     def compute(self, x: Any, target: Any, cotangent: Any = None, gradient: Any = None) -> Any:

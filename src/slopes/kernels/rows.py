@@ -13,7 +13,7 @@ from slopes.kernels import pool
 from slopes.kernels.compiling import load
 from slopes.kernels.printing.rows import reads_inputs_last
 from slopes.kernels.programs import arithmetic_of, is_ours, print_program, program
-from slopes.readings.program import Line, Program
+from slopes.readings.program import Line, Program, lift_constants
 
 if TYPE_CHECKING:
     from slopes.card import Card
@@ -27,10 +27,13 @@ class RowKernel:
     function: Callable[..., None]
     works_in_place: bool
     """Whether it is as fast where its output of entries overwrites its first input."""
+    numbers: tuple[Any, ...] = ()
+    """Array of the program's inputs per call, if it has any."""
 
     @cached_property
     def inputs(self) -> list[Line]:
-        return [line for line in self.program.lines if line.operation == "input"]
+        """The inputs that are arrays."""
+        return [line for line in self.program.lines if line.operation == "input" and line.per != "call"]
 
     @cached_property
     def outputs(self) -> list[Line]:
@@ -57,9 +60,9 @@ class RowKernel:
         count, width = arrays[0].shape
         grain = max(1, GRAIN // width)
         if 0 < count < 2 * grain:
-            self.function(*arrays)
+            self.function(*arrays, *self.numbers)
         else:
-            pool.run(lambda start, stop: self.function(*[a[start:stop] for a in arrays]), count, grain)
+            pool.run(lambda a, b: self.function(*[each[a:b] for each in arrays], *self.numbers), count, grain)
 
 
 def row_kernel(
@@ -78,8 +81,17 @@ def _make_row_kernel(
     card: Card, outputs: tuple[str, ...], dtype: str, labels: bool, arithmetic: str, settings: tuple[Any, ...]
 ) -> RowKernel:
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, labels=labels, **dict(settings))
-    text = print_program(recorded, card.name, True)
-    return RowKernel(recorded, load(text), not reads_inputs_last(text))
+    return compile_rows(recorded, card, dict(settings))
+
+
+def compile_rows(recorded: Program, card: Card, settings: Mapping[str, Any]) -> RowKernel:
+    """Kernel of a program of a card; one serves all numbers that parameters may have, such as a schedule's."""
+    numbers: tuple[float, ...] = ()
+    if settings != card._root.settings:
+        recorded, numbers = lift_constants(recorded)
+    text = print_program(recorded, card._root.name, True)
+    given = (np.array(numbers),) if numbers else ()
+    return RowKernel(recorded, load(text), not reads_inputs_last(text), given)
 
 
 _row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)

@@ -83,6 +83,19 @@ class Program:
         return hashlib.sha256(repr((self.lines, self.outputs)).encode()).hexdigest()
 
 
+PLAIN = {"0.0", "1.0", "2.0", "0.5", "-0.0", "-1.0", "-2.0", "-0.5", "inf", "-inf", "nan"}
+
+
+def lift_constants(program: Program) -> tuple[Program, tuple[float, ...]]:
+    """(program with inputs per call in place of constants that are not `PLAIN`, their numbers)."""
+    lines, numbers = list(program.lines), list[float]()
+    for place, line in enumerate(lines):
+        if line.operation == "constant" and line.dtype != "int64" and line.text not in PLAIN:
+            lines[place] = Line("input", (), line.dtype, f"constant_{len(numbers)}", "call")
+            numbers.append(float(line.text))
+    return Program(tuple(lines), program.outputs), tuple(numbers)
+
+
 def _fma(a: Any, b: Any, c: Any) -> Any:
     """Rounded once; in float64 but for the last bit."""
     if a.dtype == np.float64:

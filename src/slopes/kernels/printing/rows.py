@@ -40,23 +40,30 @@ EMPTY: Mapping[str, str] = {}
 def print_row_kernel(program: Program, title: str) -> str:
     """Source of a module with a function `kernel` for a program of rows.
 
-    It takes an array without gaps per input and output: a matrix for entries, one axis for rows. An output of entries
-    may overwrite an input. A row whose "cotangent" is 0 is not read; its results are 0.
+    It takes an array without gaps per input and output: a matrix for entries, one axis for rows; then, if there are
+    inputs per call, one array of these numbers. An output of entries may overwrite an input. A row whose "cotangent" is
+    0 is not read; its results are 0.
     """
-    inputs = [line for line in program.lines if line.operation == "input"]
+    inputs = _arrays_of(program)
     lines = [*inputs, *(program.lines[place] for _, place in program.outputs)]
     header = HEADER.replace("\nfrom numba import njit\n", IMPORTS).replace(
         "from slopes.kernels.arithmetic.machine import fma, nearest, where\n", ROW_IMPORTS
     )
-    header = header.format(
-        title=title,
-        signature=", ".join(f"{line.dtype}[{'::1' if line.per == 'row' else ':,::1'}]" for line in lines),
-        parameters=", ".join([f"{line.text}_in" for line in inputs] + [f"{name}_out" for name, _ in program.outputs]),
-    )
+    types = [f"{line.dtype}[{'::1' if line.per == 'row' else ':,::1'}]" for line in lines]
+    names = [f"{line.text}_in" for line in inputs] + [f"{name}_out" for name, _ in program.outputs]
+    if len(inputs) < len(program.inputs):
+        types.append("float64[::1]")
+        names.append("numbers_in")
+    header = header.format(title=title, signature=", ".join(types), parameters=", ".join(names))
     rows = _Rows(program)
     body = "".join(f"{line}\n" for line in rows.lines())
     decorator = header.index("@njit")
     return header[:decorator] + "".join(rows.functions) + header[decorator:] + body
+
+
+def _arrays_of(program: Program) -> list[Line]:
+    """Inputs but numbers of the call."""
+    return [line for line in program.lines if line.operation == "input" and line.per != "call"]
 
 
 def reads_inputs_last(text: str) -> bool:
@@ -131,7 +138,10 @@ class _Rows:
 
     def lines(self) -> list[str]:
         program = self.program
-        inputs = [line for line in program.lines if line.operation == "input"]
+        inputs = _arrays_of(program)
+        numbers = [place for place in self.rows_of("input") if program.lines[place].per == "call"]
+        for at, place in enumerate(numbers):
+            self.write(f"{operand_of(program, place)} = {_kind(program.lines[place])}(numbers_in[{at}])", 1)
         first = next(f"{line.text}_in" for line in inputs if line.per == "entry")
         self.write(f"width = {first}.shape[1]", 1)
         entries = [f"{line.text}_in" for line in inputs if line.per == "entry"]
