@@ -314,13 +314,16 @@ def test_few_labels_come_to_a_kernel(name, reduction, used):
     assert not used
 
 
-@pytest.mark.parametrize("name", ["distillation", "cosine", "cosine_embedding", "triplet_margin", "kl_div", "corn"])
-def test_few_rows_of_other_kinds_come_to_a_kernel(name, used):
-    loss = CARDS[name]
-    for count in (25, 32):  # of ten entries: fewer than `FEWEST`, and more
-        drawn = loss.kind.examples(loss.settings).sample(np.random.default_rng(0), (count, 10))
-        loss(*map(torch.from_numpy, drawn))
-        assert bool(used) == (count == 32)
+@pytest.mark.parametrize(
+    "name", ["distillation", "cosine", "cosine_embedding", "triplet_margin", "kl_div", "corn", "softmax", "solu"]
+)
+def test_few_rows_come_to_a_kernel(name, used):
+    card, rng = CARDS[name], np.random.default_rng(0)
+    for shape in ((25, 10), (32, 10)):  # fewer entries than `FEWEST`, and more
+        is_map = isinstance(card, Map)
+        drawn = (rng.normal(size=shape),) if is_map else card.kind.examples(card.settings).sample(rng, shape)
+        card(*map(torch.from_numpy, drawn))
+        assert bool(used) == (shape == (32, 10))
 
 
 SCHEDULES = {

@@ -25,7 +25,7 @@ from slopes.readings.plain import ALL_DTYPES, HALF, TYPES, is_plain, keeps_graph
 Tensor = torch.Tensor
 
 
-FEWEST = 2**8  #: entries of a loss that are worth compiling a kernel
+FEWEST = 2**8  #: entries that are worth compiling a kernel, where there is no short way
 
 
 def has_many_entries(x: Any, least: int | None = None) -> bool:
@@ -36,10 +36,10 @@ def has_many_entries(x: Any, least: int | None = None) -> bool:
     return type(size) is int and size >= (LARGE if least is None else least)  # an export's symbols must not be compared
 
 
-def may_have_row_kernel(x: Any) -> bool:
+def may_have_row_kernel(x: Any, least: int | None = None) -> bool:
     from slopes.kernels.compiling import is_available
 
-    return has_many_entries(x) and x.is_cpu and is_available()
+    return has_many_entries(x, least) and x.is_cpu and is_available()
 
 
 def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
@@ -63,7 +63,7 @@ def _least_first_entry(rows: Tensor) -> float:
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
     x = rows[0]
-    if not may_have_row_kernel(x) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
+    if not may_have_row_kernel(x, FEWEST) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
         return None
     return _map_plain_rows(card, output, settings, rows)
 

@@ -14,6 +14,7 @@ from slopes.kernels.compiling import load
 from slopes.kernels.printing.rows import reads_inputs_last
 from slopes.kernels.programs import arithmetic_of, is_ours, print_program, program
 from slopes.readings.program import Line, Program, lift_constants
+from slopes.readings.trace import TraceError
 
 if TYPE_CHECKING:
     from slopes.card import Card
@@ -73,7 +74,10 @@ def row_kernel(
         arithmetic = arithmetic_of(card, outputs, dtype)
     listed = tuple((card.settings if settings is None else settings).items())
     if is_ours(card):
-        return _row_kernel_of_ours(card._root, outputs, dtype, labels, arithmetic, listed)
+        found = _row_kernel_of_ours(card._root, outputs, dtype, labels, arithmetic, listed)
+        if isinstance(found, TraceError):
+            raise found.with_traceback(None)
+        return found
     return _make_row_kernel(card, outputs, dtype, labels, arithmetic, listed)
 
 
@@ -94,4 +98,10 @@ def compile_rows(recorded: Program, card: Card, settings: Mapping[str, Any]) -> 
     return RowKernel(recorded, load(text), not reads_inputs_last(text), given)
 
 
-_row_kernel_of_ours = lru_cache(maxsize=1024)(_make_row_kernel)
+@lru_cache(maxsize=1024)
+def _row_kernel_of_ours(*given: Any) -> RowKernel | TraceError:
+    """The kernel, or the reason that there is none, so that no call traces in vain."""
+    try:
+        return _make_row_kernel(*given)
+    except TraceError as error:
+        return error
