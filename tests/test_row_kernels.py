@@ -199,6 +199,14 @@ def test_forecasts_agree_with_the_plain_way(case, dtype, used):
         used.clear()
 
 
+@pytest.mark.parametrize("name", ["crps_ensemble", "multi_quantile", "cross_entropy"])
+def test_kernels_of_rows_are_kept_on_disk(name, tmp_path, monkeypatch):
+    """Machine code that calls more of Numba than its allocator is not, and then each process compiles anew."""
+    monkeypatch.setenv("SLOPES_CACHE", str(tmp_path))
+    compiling._load(kernels.source(CARDS[name], "value", "vjp"))
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
 def test_rows_of_one_forecast_are_left_to_the_body(used):
     rows, target = np.ones((20_000, 1)), np.zeros(20_000)
     with pytest.raises(ValueError, match="crps_ensemble: with fair=True a row has two members or more, got one"):

@@ -82,7 +82,35 @@ def place_of_largest(row):
     return place
 
 
-FEW = 256  #: entries that are compared with each other in less time than they are sorted
+@njit(**OPTIONS)
+def sort(row):
+    """Shell's sort by Knuth's gaps: machine code with NumPy's sort cannot be kept on disk."""
+    gap = 1
+    while gap < row.size // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for j in range(gap, row.size):
+            x, k = row[j], j
+            while k >= gap and row[k - gap] > x:
+                row[k] = row[k - gap]
+                k -= gap
+            row[k] = x
+        gap //= 3
+
+
+@njit(**OPTIONS)
+def count_below(ordered, x, or_equal):
+    low, high = 0, ordered.size
+    while low < high:
+        middle = (low + high) // 2
+        if ordered[middle] < x or (or_equal and ordered[middle] == x):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+FEW = 1024  #: entries that are compared with each other in less time than they are sorted
 
 
 @njit(**OPTIONS)
@@ -95,15 +123,11 @@ def fill_ranks(row, ranks):
                 twice += np.int32(row[k] > row[j]) + np.int32(row[k] >= row[j])
             ranks[j] = twice / 2
         return
-    places = np.argsort(row)
-    start = 0
-    while start < row.size:
-        stop = start + 1
-        while stop < row.size and row[places[stop]] == row[places[start]]:
-            stop += 1
-        for k in range(start, stop):
-            ranks[places[k]] = row.size - (start + stop) / 2
-        start = stop
+    ordered = row.copy()
+    sort(ordered)
+    for j in range(row.size):
+        twice_smaller = count_below(ordered, row[j], False) + count_below(ordered, row[j], True)
+        ranks[j] = row.size - twice_smaller / 2
 
 
 @njit(**OPTIONS)
