@@ -254,3 +254,27 @@ def test_numbers_are_rounded_to_formats_once():
     assert rounded("bfloat16", np.array([1 + 2**-8, 1.5 * 2.0**-133])).tolist() == [1, 2.0**-132]
     few = np.array([0.1, -3e-8, 5e4, 7e-5])
     assert np.array_equal(rounded("float16", few), few.astype(np.float16).astype(float))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    ("name", "parameter", "count"),
+    [("snake", "alpha", 1), ("sine", "omega", 1), ("barron_general", "alpha", 2), ("dpo", "beta", 4)],
+)
+def test_parameters_of_half_types(name, parameter, count, dtype):
+    """As of a model that was trained in float32 and then made half; bodies split numbers, and halves would overflow."""
+    card = getattr(slopes, name)
+    given = [torch.linspace(-3, -0.5, 50).roll(7 * place).to(dtype) for place in range(count)]
+    number = torch.tensor([1.3], dtype=dtype)
+    due = card(*given, **{parameter: number.item()})
+    for arguments in (given, [x.float() for x in given]):
+        learnt = number.clone().requires_grad_()
+        came = card(*arguments, **{parameter: learnt})
+        torch.testing.assert_close(came.to(due.dtype), due, rtol=2 * torch.finfo(dtype).eps, atol=1e-3)
+        came.sum().backward()
+        assert learnt.grad.dtype == dtype
+        assert torch.isfinite(learnt.grad).all()
+    if dtype == torch.float16:
+        arrays = [x.numpy() for x in given]
+        came = card(*arrays, **{parameter: number.numpy()})
+        np.testing.assert_allclose(came, card(*arrays, **{parameter: number.item()}), rtol=2e-3)

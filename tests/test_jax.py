@@ -420,3 +420,29 @@ def test_a_compiler_does_not_undo_a_sum():
         return total.high, total.low
 
     assert jax.jit(parts)(jnp.float32(1e-10)) == (1, np.float32(1e-10))
+
+
+def test_parameters_of_half_types():
+    x = jnp.linspace(-3, -0.5, 50).astype(jnp.float16)
+    number = jnp.float16(1.3)
+    for card, parameter in ((slopes.snake, "alpha"), (slopes.sine, "omega")):
+        due = card(x, **{parameter: float(number)})
+        np.testing.assert_allclose(card(x, **{parameter: number[None]}), due, rtol=2e-3)
+        np.testing.assert_allclose(card(x, **{parameter: number}), due, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["info_nce", "supcon", "circle"])
+def test_a_vector_of_weight_0_is_not_there_within_jit(name):
+    rng = np.random.default_rng(0)
+    x, labels = jnp.asarray(rng.standard_normal((6, 5))), jnp.asarray([0, 0, 1, 1, 2, 2])
+    weight = jnp.asarray([1.0, 1, 1, 1, 1, 0])
+
+    def compute(x, weight):
+        return getattr(slopes, name)(x, labels, weight=weight)
+
+    due = compute(x, weight)
+    for given in (x, x.at[5].set(jnp.nan)):
+        np.testing.assert_allclose(jax.jit(compute)(given, weight), due, rtol=1e-5)
+        value, gradient = jax.value_and_grad(compute, 1)(given, weight)
+        np.testing.assert_allclose(value, due, rtol=1e-5)
+        assert gradient[5] == 0

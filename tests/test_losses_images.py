@@ -175,3 +175,18 @@ def test_a_window_of_any_width():
     assert narrow == [pytest.approx(slopes.ssim(FIRST[..., 1:-1, 1:-1], SECOND[..., 1:-1, 1:-1], window=1))] * 3
     call = inspect.signature(slopes.ssim).parameters
     assert [call[name].annotation for name in ("window", "sigma")] == [int, float | None]
+
+
+def test_a_pixel_of_weight_0_is_not_there_whatever_wants_a_gradient():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    first, second = (torch.from_numpy(rng.uniform(size=(2, 16, 16))) for _ in range(2))
+    weight = torch.ones_like(first)
+    weight[0, 8, 8], first[0, 8, 8] = 0, torch.nan
+    learnt = weight.clone().requires_grad_()
+    due = slopes.ssim(first, second, weight=weight)
+    value = slopes.ssim(first, second, weight=learnt)
+    assert torch.isfinite(due)
+    assert value.item() == due.item()
+    value.backward()
+    assert torch.isfinite(learnt.grad).all()

@@ -297,6 +297,21 @@ def test_a_parameter_is_one_number_for_all_vectors(name, parameter):
             card(VECTORS, CLASSES, **{parameter: np.full(shape, 2.0)})
 
 
+@pytest.mark.parametrize("name", ["info_nce", "supcon", "circle"])
+def test_a_vector_of_weight_0_is_not_there_whatever_wants_a_gradient(name):
+    torch = pytest.importorskip("torch")
+    weight = torch.tensor([1.0, 1, 0.5, 1, 1, 0], dtype=torch.float64)
+    for last in (VECTORS[-1], np.full_like(VECTORS[-1], np.nan)):
+        x, labels = torch.from_numpy(np.concatenate([VECTORS[:-1], last[None]])), torch.from_numpy(CLASSES)
+        due = getattr(slopes, name)(x[:-1], labels[:-1], weight=weight[:-1])
+        learnt = weight.clone().requires_grad_()
+        for given in (weight, learnt):
+            assert getattr(slopes, name)(x, labels, weight=given).item() == pytest.approx(due.item(), rel=1e-14)
+        getattr(slopes, name)(x, labels, weight=learnt).backward()
+        assert learnt.grad[-1] == 0
+        assert learnt.grad[:-1].all()
+
+
 def test_each_region_has_its_parameter():
     """Of shape (samples, classes), as the unreduced loss, or one that broadcasts to it."""
     rng = np.random.default_rng(0)

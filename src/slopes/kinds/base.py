@@ -451,8 +451,13 @@ def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments
     return [first, *(r.enter(x, f"{owner}: {argument.name}", first) for argument, x in pairs)]
 
 
-def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array | None = None) -> Array | None:
-    """Set the batch's coefficients; return the mask of values that count, if any."""
+def select(
+    batch: Batch, weight: Array | None, mask: Array | None, kept: Array | None = None, *, removes: bool = False
+) -> Array | None:
+    """Set the batch's coefficients; return the mask of values that count, if any.
+
+    With `removes` a weight of 0 is a mask, as values depend on one another; its gradient is 0.
+    """
     r, owner = batch.r, batch.owner
     wanted = tuple(batch.like.shape)
     given = {"weight": weight, "mask": mask}
@@ -468,7 +473,9 @@ def select(batch: Batch, weight: Array | None, mask: Array | None, kept: Array |
     if weight is not None:
         weight, batch.weighted = r.widen(weight, like=batch.like), True
         batch.coefficient = weight if inside is None else r.where(inside, weight, 0.0)
-        if not r.wants_gradient(weight):
+        if removes:
+            batch.coefficient = r.where(weight != 0, batch.coefficient, 0.0)
+        if removes or not r.wants_gradient(weight):
             conditions.append(weight != 0)  # its value may be infinite, and 0 · inf is NaN
     elif inside is not None:
         batch.coefficient = r.widen(inside, like=batch.like)

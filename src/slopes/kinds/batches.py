@@ -251,7 +251,7 @@ class Embeddings(Kind):
         batch = Batch(r, owner, vectors, (), wide[..., 0], r.result_dtype(vectors, loss=True), coupled=self.coupled)
         places = r.widen(r.arange(wide.shape[0], wide), like=wide)
         same, pairs = labels[:, None] == labels[None, :], places[:, None] != places[None, :]
-        counts = select(batch, weight, mask)
+        counts = select(batch, weight, mask, removes=True)
         if counts is not None:
             wide = r.where(counts[..., None], wide, 1.0)
             pairs = pairs & counts[None, :]

@@ -444,12 +444,14 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
                 f"{name} must be a number of float32, in which this array is computed: {value} is {becomes} there"
             )
         return value
-    if isinstance(value, np.ndarray):
-        return jnp.asarray(value)
     if hasattr(value, "requires_grad"):
         raise TypeError(
             f"{name} must be a number or an array of JAX here, as the arguments are, got {type(value).__name__}"
         )
+    if isinstance(value, (np.ndarray, jax.Array)):
+        value = jnp.asarray(value)
+        is_half = jnp.issubdtype(value.dtype, jnp.floating) and value.dtype.itemsize < 4
+        return value.astype(jnp.float32) if is_half else value  # a body splits numbers, and a half overflows
     return value
 
 

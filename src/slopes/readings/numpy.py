@@ -332,7 +332,8 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
             f"{name} must be a number or a NumPy array here, as the arguments are, got {type(value).__name__}; "
             f"float({name}) is a number, {name}.numpy() an array"
         )
-    return value
+    is_half = isinstance(value, np.ndarray) and value.dtype == np.float16
+    return value.astype(np.float32) if is_half else value  # a body splits numbers, and a half overflows
 
 
 def labels(x: Array) -> Array:

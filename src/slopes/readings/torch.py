@@ -660,7 +660,8 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
             raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
         if like is not None and value.ndim and value.device != like.device:
             raise TypeError(f"{name} lies on device {value.device}, the arguments on {like.device}")
-    elif hasattr(value, "__array__"):
+        return value.float() if value.dtype in _HALF else value  # a body splits numbers, and a half overflows
+    if hasattr(value, "__array__"):
         raise TypeError(
             f"{name} must be a number or a torch tensor here, as the arguments are, got {type(value).__name__}; "
             f"torch.as_tensor({name}) is a tensor"
