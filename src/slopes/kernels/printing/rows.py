@@ -139,8 +139,8 @@ class _Rows:
     def lines(self) -> list[str]:
         program = self.program
         inputs = _arrays_of(program)
-        numbers = [place for place in self.rows_of("input") if program.lines[place].per == "call"]
-        for at, place in enumerate(numbers):
+        scalars = [place for place in self.rows_of("input") if program.lines[place].per == "call"]
+        for at, place in enumerate(scalars):
             self.write(f"{operand_of(program, place)} = {_kind(program.lines[place])}(numbers_in[{at}])", 1)
         first = next(f"{line.text}_in" for line in inputs if line.per == "entry")
         self.write(f"width = {first}.shape[1]", 1)
@@ -152,9 +152,10 @@ class _Rows:
             self.write(f"{self.array(place)} = borrowed({self.array(place)}_memory)", 1)
         for place in self.rows_of("ranks", "constants"):
             line, name = program.lines[place], program.name(place)
-            self.write(f"{name}_memory = empty(width, {_kind(line)})", 1)
+            numbers = line.text.split()
+            self.write(f"{name}_memory = empty(max(width, {len(numbers)}), {_kind(line)})", 1)
             self.write(f"{name}_row = borrowed({name}_memory)", 1)
-            for at, number in enumerate(line.text.split()):
+            for at, number in enumerate(numbers):
                 self.write(f"{name}_row[{at}] = {_kind(line)}({number})", 1)
         self.write(f"for i in range({first}.shape[0]):", 1)
         for line in inputs:

@@ -21,15 +21,8 @@ _COMPUTE: dict[str, Callable[..., Any]] = {
     "less": operator.lt, "less_equal": operator.le, "equal": operator.eq, "not_equal": operator.ne,
     "and": operator.and_, "or": operator.or_, "not": operator.not_,
 }  # fmt: skip
-_OWN = {
-    "input",
-    "constant",
-    "constants",
-    "index",
-    "width",
-    "place_of_largest",
-    "shift",
-}  #: do not follow their arguments
+#: operations whose kind does not follow from their arguments
+_OWN = {"input", "constant", "constants", "index", "width", "place_of_largest", "shift"}
 MOST_PERMUTED = 3  #: conditions tried in every order
 Operand = Traced | float | bool  #: a line, or a number that needs none
 Assumption = Mapping[int, bool]  #: by a condition's place, whether it holds
