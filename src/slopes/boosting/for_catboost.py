@@ -30,7 +30,7 @@ class CatBoostObjective(Objective):
     """An objective with CatBoost's methods, which its subclasses have for a raw score or a row of them."""
 
     library = "catboost"
-    unfit: ClassVar[tuple[str, str]]  #: the method of the other sort of losses, and advice for who came to need it
+    unfit: ClassVar[tuple[str, str]]  #: (method that this sort of loss lacks, end of the message of a call to it)
 
     def __init__(self, loss: Any, **options: Any) -> None:
         super().__init__(loss, **options)

@@ -171,10 +171,10 @@ class Loss(Card):
             if self.kind.has_regions:
                 kinds.check_broadcast(self.name, name, shape, "the unreduced loss", tuple(batch.like.shape))
                 continue
-            domain, entries = self.parameters[name].domain, batch.arguments[0].shape[-1]
-            if domain is None or (domain.has_rows and shape == (entries,)):
+            has_rows, entries = self._has_rows(name), batch.arguments[0].shape[-1]
+            if self.parameters[name].domain is None or (has_rows and shape == (entries,)):
                 continue
-            allowed = f"one number, or an array of shape ({entries},)" if domain.has_rows else "one number for all rows"
+            allowed = f"one number, or an array of shape ({entries},)" if has_rows else "one number for all rows"
             raise ValueError(f"{self.name}: {name} must be {allowed}, got {shown(value)}")
 
     def _symbols(self, symbol: ModuleType) -> list[Any]:

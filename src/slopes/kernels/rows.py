@@ -63,7 +63,7 @@ class RowKernel:
         if 0 < count < 2 * grain:
             self.function(*arrays, *self.numbers)
         else:
-            pool.run(lambda a, b: self.function(*[each[a:b] for each in arrays], *self.numbers), count, grain)
+            pool.run(lambda start, stop: self.function(*[a[start:stop] for a in arrays], *self.numbers), count, grain)
 
 
 def row_kernel(

@@ -83,6 +83,7 @@ class Program:
         return hashlib.sha256(repr((self.lines, self.outputs)).encode()).hexdigest()
 
 
+#: constants by which expressions are simplified, and which a schedule's numbers rarely equal
 PLAIN = {"0.0", "1.0", "2.0", "0.5", "-0.0", "-1.0", "-2.0", "-0.5", "inf", "-inf", "nan"}
 
 

@@ -147,24 +147,21 @@ class _Rows:
         entries = [f"{line.text}_in" for line in inputs if line.per == "entry"]
         for name in [*entries, *(f"{name}_out" for name in self.results)]:
             self.write(f"{name} = borrowed({name})", 1)
-        for place in self.kept:
-            self.write(f"{self.array(place)}_memory = empty(width, {_kind(program.lines[place])})", 1)
-            self.write(f"{self.array(place)} = borrowed({self.array(place)}_memory)", 1)
-        for place in self.rows_of("ranks", "constants"):
-            line, name = program.lines[place], program.name(place)
-            numbers = line.text.split()
-            self.write(f"{name}_memory = empty(max(width, {len(numbers)}), {_kind(line)})", 1)
-            self.write(f"{name}_row = borrowed({name}_memory)", 1)
+        own = {self.array(place): program.lines[place] for place in self.kept}
+        own |= {f"{program.name(place)}_row": program.lines[place] for place in self.rows_of("ranks", "constants")}
+        for array, line in own.items():
+            numbers = line.text.split() if line.operation == "constants" else []
+            size = f"max(width, {len(numbers)})" if numbers else "width"
+            self.write(f"{array}_memory = empty({size}, {_kind(line)})", 1)
+            self.write(f"{array} = borrowed({array}_memory)", 1)
             for at, number in enumerate(numbers):
-                self.write(f"{name}_row[{at}] = {_kind(line)}({number})", 1)
+                self.write(f"{array}[{at}] = {_kind(line)}({number})", 1)
         self.write(f"for i in range({first}.shape[0]):", 1)
         for line in inputs:
             self.write(f"{line.text}{'_row' if line.per == 'entry' else ''} = {line.text}_in[i]", 2)
         self._write_row(inputs)
-        for place in self.kept:
-            self.write(f"hold({self.array(place)}_memory)", 1)
-        for place in self.rows_of("ranks", "constants"):
-            self.write(f"hold({program.name(place)}_memory)", 1)
+        for array in own:
+            self.write(f"hold({array}_memory)", 1)
         return self.text
 
     def _write_row(self, inputs: list[Line]) -> None:
