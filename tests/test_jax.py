@@ -431,6 +431,22 @@ def test_parameters_of_half_types():
         np.testing.assert_allclose(card(x, **{parameter: number}), due, rtol=2e-3)
 
 
+@pytest.mark.sampled(every=4)
+def test_a_weight_of_0_hides_junk_within_jit(loss):
+    arrays = in_single(sample(loss, (4, 3)))[0]
+    shape = arrays[0].shape[:-1] if loss.kind.has_regions else unreduced(loss)(*arrays).shape
+    weight = jnp.ones(shape).at[1].set(0)
+    compute = jax.jit(jax.value_and_grad(lambda first, weight, *rest: loss(first, *rest, weight=weight), (0, 1)))
+    due = compute(arrays[0], weight, *arrays[1:])
+    for junk in (np.nan, np.inf, -5.0):
+        first, *rest = (x.at[1].set(-100 if x.dtype.kind == "i" else junk) for x in arrays)
+        value, (gradient, by_weight) = compute(first, weight, *rest)
+        assert_near(value, due[0])
+        assert_near(gradient, due[1][0])
+        assert_near(by_weight[weight != 0], due[1][1][weight != 0])
+        assert jnp.isfinite(by_weight).all()
+
+
 @pytest.mark.parametrize("name", ["info_nce", "supcon", "circle"])
 def test_a_vector_of_weight_0_is_not_there_within_jit(name):
     rng = np.random.default_rng(0)

@@ -1,5 +1,7 @@
 """What losses are fed: shapes, labels, masks, weights, divisors and reductions, in NumPy and torch alike."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -54,7 +56,8 @@ def both(loss, *arguments, **options):
         (lambda: slopes.cross_entropy(LOGITS, LABELS, label_smoothing=1.5), ValueError, r"label_smoothing must be >= 0 and <= 1, got 1\.5"),
         (lambda: slopes.cross_entropy(LOGITS, LABELS, smoothing=0.1), TypeError, "cross_entropy: no parameter 'smoothing'"),
         (lambda: slopes.cross_entropy(np.zeros((2, 0)), np.zeros(2, int)), ValueError, r"axis -1 of shape \(2, 0\) has no entries"),
-        (lambda: slopes.cross_entropy(LOGITS, LABELS, class_weight=[1.0, -1.0, 1.0]), ValueError, "cross_entropy: class_weight must be weights >= 0, got -1.0"),
+        (lambda: slopes.cross_entropy(LOGITS, LABELS, class_weight=[1.0, -1.0, 1.0]), ValueError, "cross_entropy: class_weight must be >= 0 and finite, got -1.0"),
+        (lambda: slopes.dice(LOGITS, LABELS, class_weight=[1.0, np.inf, 1.0]), ValueError, "dice: class_weight must be >= 0 and finite, got inf"),
         (lambda: slopes.cross_entropy(LOGITS, LABELS, ignore_index=1.5), TypeError, "cross_entropy: ignore_index must be an integer, got 1.5"),
         (lambda: slopes.cross_entropy(LOGITS, ROWS, ignore_index=1), ValueError, "cross_entropy: ignore_index goes with integer labels; mask probability rows instead"),
         (lambda: slopes.cross_entropy(LOGITS, LABELS, label_smoothing=torch.tensor(0.1)), TypeError, "cross_entropy: label_smoothing must be a number, got Tensor"),
@@ -113,6 +116,41 @@ def test_masked_entries_are_never_read(loss):
         loss(leaf.requires_grad_(), *others, mask=torch.tensor(mask)).backward()
         np.testing.assert_allclose(leaf.grad.numpy(), slope, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(slope[1], 0)
+
+
+def test_a_weight_of_0_hides_junk_though_it_wants_a_gradient(loss):
+    arguments = loss.kind.examples(loss.settings).sample(np.random.default_rng(2), (4, 3))
+    weight = np.ones(counted(loss, arguments[0]))
+    weight[1] = 0
+    clean, slope = loss.value_and_slope(*arguments, weight=weight)
+    counts = torch.tensor(weight != 0)
+    due = gradients(loss, map(torch.tensor, arguments), torch.tensor(weight))[1]
+    for junk in (np.nan, np.inf, -np.inf, 1e308, -5.0):
+        for argument in arguments:
+            argument[1] = -100 if argument.dtype.kind == "i" else junk
+        leaf, *others = map(torch.tensor, arguments)
+        at, by_weight = gradients(loss, (leaf, *others), torch.tensor(weight))
+        np.testing.assert_allclose(at, slope, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(by_weight[counts], due[counts], rtol=1e-9, atol=1e-12)
+        assert by_weight.isfinite().all()
+        each = torch.vmap(lambda w, others=(leaf, *others): loss(*others, weight=w))(torch.tensor(weight)[None])
+        assert each.item() == pytest.approx(clean, rel=1e-12)
+
+
+def gradients(loss, arguments, weight):
+    """By the first argument and by the weight, which both want one."""
+    leaf, *others = arguments
+    wanted = leaf.clone().requires_grad_(), weight.clone().requires_grad_()
+    loss(wanted[0], *others, weight=wanted[1]).backward()
+    return [x.grad for x in wanted]
+
+
+def test_a_weight_of_0_has_its_value_as_gradient():
+    x, weight = torch.tensor([3.0, 1.0], dtype=torch.float64), torch.tensor([0.0, 1.0], dtype=torch.float64)
+    assert gradients(partial(slopes.mse, reduction="sum"), (x, torch.zeros_like(x)), weight)[1].tolist() == [9, 1]
+    chances, sure = torch.tensor([0.0, 0.5], dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    loss = partial(slopes.binary_cross_entropy, from_probabilities=True)  # it is infinite at the first
+    assert [x.tolist() for x in gradients(loss, (chances, sure), weight)] == [[0, -2], [0, 0]]
 
 
 def test_mean_over_nothing_is_zero_with_a_zero_gradient(loss):

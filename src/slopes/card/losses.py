@@ -160,8 +160,10 @@ class Loss(Card):
         batch = self.kind.enter(r, self.name, (first, *others), weight=weight, mask=mask, settings=settings, **of_kind)
         if settings and self.kind.masks_rows:
             self._check_arrays(settings, batch)
+        value, slope = self._bodies(settings)
+        batch.drop_infinite(value, self.kind.body_arguments(settings))
         batch.reduce_by(reduction, divisor)
-        return batch, *self._bodies(settings)
+        return batch, value, slope
 
     def _check_arrays(self, settings: Mapping[str, Any], batch: kinds.Batch) -> None:
         """Raise ValueError for a row of parameters, unless regions or the entries of a row have one each."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
@@ -19,7 +19,7 @@ import numpy as np
 from slopes.constants import Array
 from slopes.domains import Interval, OneOf, plain, shown
 from slopes.kinds.examples import Arguments, Examples
-from slopes.kinds.spaces import SPACES, Space, refuse
+from slopes.kinds.spaces import SPACES, Fault, Space, refuse
 
 #: arguments besides the first that come out of a model
 LEARNED = (
@@ -107,6 +107,7 @@ class Batch:
     coupled: bool = False  #: a value depends on other rows
     coefficient: Array | None = None  #: factor of each value, or None
     weighted: bool = False  #: the coefficient includes weights
+    learns_weights: bool = False  #: a gradient by the weights may be wanted
     divisor: Any = None  #: the mean's denominator, or None
     denominator: Array | None = None  #: summed for the mean, in place of the coefficient
     may_be_zero: bool = False  #: the divisor's value cannot be read in a trace
@@ -172,9 +173,30 @@ class Batch:
         nothing = self.divisor == 0
         return self.r.where(nothing, 0.0, values / self.r.where(nothing, 1.0, self.divisor))
 
-    def reduce(self, values: Array) -> Array:
+    def drop_infinite(self, value: Callable[..., Array], declared: Sequence[Argument]) -> None:
+        """Remove values that are not finite where a weight is 0, as 0 · inf is NaN; the gradient by the weight is 0.
+
+        Only where that gradient may be wanted: without it, a weight of 0 is a mask.
+        """
+        if not self.learns_weights:
+            return
+        r = self.r
+        values = self._checked(r.differentiable(value, None, *map(r.stop_gradient, self.arguments)))
+        lost = (self.coefficient == 0) & ~(abs(values) < math.inf)
+        self.arguments = tuple(
+            x if r.is_integer(x) else r.where(lost[..., None] if x.ndim > lost.ndim else lost, space.filler(r, x), x)
+            for x, (_, space, _) in zip(self.arguments, declared, strict=True)
+        )
+        self.coefficient = r.where(lost, 0.0, self.coefficient)
+
+    def _checked(self, values: Array) -> Array:
+        """Raise ValueError or TypeError unless a body gave a number for each value."""
         check_numbers(self.owner, values)
         check_shape_kept(self.owner, tuple(getattr(values, "shape", ())), tuple(self.like.shape))
+        return values
+
+    def reduce(self, values: Array) -> Array:
+        values = self._checked(values)
         if self.counts is not None:
             values = self.r.where(self.counts, values, 0.0)
         if self.coefficient is not None:
@@ -422,7 +444,8 @@ class Kind:
         batch = Batch(r, owner, first, (), like, r.result_dtype(first, loss=True), kernel=kernel)
         if self.rowwise:
             batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
-        mask = select(batch, weight, mask)
+        faults = (fault for each in zip(spaces, clean, entered, strict=True) for fault in each[0].faults(r, *each[1:]))
+        mask = select(batch, weight, mask, faults=faults)
         given = zip(self.arguments, spaces, clean, entered, strict=True)
         batch.arguments = tuple(self._valid(batch, mask, *each) for each in given)
         return batch
@@ -452,11 +475,13 @@ def enter_all(r: ModuleType, owner: str, declared: Sequence[Argument], arguments
 
 
 def select(
-    batch: Batch, weight: Array | None, mask: Array | None, kept: Array | None = None, *, removes: bool = False
-) -> Array | None:
+    batch: Batch, weight: Array | None, mask: Array | None, kept: Array | None = None, *,
+    faults: Iterable[Fault] | None = None,
+) -> Array | None:  # fmt: skip
     """Set the batch's coefficients; return the mask of values that count, if any.
 
-    With `removes` a weight of 0 is a mask, as values depend on one another; its gradient is 0.
+    A weight of 0 is a mask. But its gradient is the value, so where it may be wanted only values of faulty arguments
+    are masked; their gradient by the weight is 0. Without `faults` every 0 is a mask, as values depend on one another.
     """
     r, owner = batch.r, batch.owner
     wanted = tuple(batch.like.shape)
@@ -469,17 +494,25 @@ def select(
     if mask is not None:
         check_mask(owner, mask)
     conditions = [condition for condition in (mask, kept) if condition is not None]
-    inside = reduce(and_, conditions) if conditions else None
     if weight is not None:
         weight, batch.weighted = r.widen(weight, like=batch.like), True
-        batch.coefficient = weight if inside is None else r.where(inside, weight, 0.0)
-        if removes:
-            batch.coefficient = r.where(weight != 0, batch.coefficient, 0.0)
-        if removes or not r.wants_gradient(weight):
+        if faults is None or not r.wants_gradient(weight):
             conditions.append(weight != 0)  # its value may be infinite, and 0 · inf is NaN
-    elif inside is not None:
-        batch.coefficient = r.widen(inside, like=batch.like)
-    return reduce(and_, conditions) if conditions else None
+        else:
+            batch.learns_weights = True
+            conditions += [(weight != 0) | ~wrong for wrong in _rows_of(faults, wanted)]
+    inside = reduce(and_, conditions) if conditions else None
+    if weight is None:
+        batch.coefficient = None if inside is None else r.widen(inside, like=batch.like)
+    else:
+        batch.coefficient = weight if inside is None else r.where(inside, weight, 0.0)
+    return inside
+
+
+def _rows_of(faults: Iterable[Fault], wanted: tuple[int, ...]) -> Iterator[Array]:
+    """Masks of unreduced values."""
+    for fault in faults:
+        yield fault.wrong.any(-1) if fault.wrong.ndim > len(wanted) else fault.wrong
 
 
 def checked_label(owner: str, ignore_index: Any) -> int:

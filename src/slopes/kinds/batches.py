@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -28,10 +29,11 @@ from slopes.kinds.classification import (
     filled_target,
     is_labels,
     kept_labels,
+    target_faults,
 )
 from slopes.kinds.examples import Arguments, EmbeddingExamples, Examples, RegionExamples
 from slopes.kinds.others import FLAG
-from slopes.kinds.spaces import CHANCES, DISTRIBUTIONS, LOGITS, NONNEGATIVE, PROBABILITIES, REAL
+from slopes.kinds.spaces import CHANCES, DISTRIBUTIONS, LOGITS, NONNEGATIVE, PROBABILITIES, REAL, Fault
 
 OVER = OneOf(("sample", "batch", "all"))
 MODE = OneOf(("multiclass", "multilabel"))
@@ -92,12 +94,17 @@ class Overlap(Kind):
         labelled = not several and is_labels(owner, r, prediction, target, tuple(pixel.shape))
         batch = Batch(r, owner, prediction, (), pixel, r.result_dtype(prediction, loss=True))
         kept = kept_labels(batch, target, labelled, ignore_index)
-        counts = select(batch, weight, mask, kept)
+        space = PROBABILITIES if several else DISTRIBUTIONS
+        rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
+        infinite = Fault(wide, ~(abs(wide) < math.inf), "must be finite")
+        faults = chain(
+            (infinite,), space.faults(r, wide, prediction) if from_probabilities else (),
+            PROBABILITIES.faults(r, rows, target) if several else target_faults(r, rows, target, classes, labelled),
+        )  # fmt: skip
+        counts = select(batch, weight, mask, kept, faults=faults)
         batch.check_weights()
         if counts is not None:
             wide = r.where(counts[..., None], wide, 1.0 / classes if from_probabilities else 0.0)
-        space = PROBABILITIES if several else DISTRIBUTIONS
-        rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
         rows = _read_target(batch, rows, target, classes, several, labelled, counts)
         if from_probabilities:
             space.check(r, owner, "prediction", wide, prediction)
@@ -133,7 +140,7 @@ class Overlap(Kind):
             odds = _log_odds(wide, several, from_probabilities)
             batch.arguments = *batch.arguments, _regions(r, over, ops.stop_gradient(odds))
         batch.like = regions[..., 0] if regions.shape[-1] else r.sum(regions)[..., 0]  # one per region
-        batch.coefficient, batch.weighted = None, False
+        batch.coefficient, batch.weighted, batch.learns_weights = None, False, False
         if self.joint:
             batch.like, batch.coupled = batch.like[..., 0], True
 
@@ -251,7 +258,7 @@ class Embeddings(Kind):
         batch = Batch(r, owner, vectors, (), wide[..., 0], r.result_dtype(vectors, loss=True), coupled=self.coupled)
         places = r.widen(r.arange(wide.shape[0], wide), like=wide)
         same, pairs = labels[:, None] == labels[None, :], places[:, None] != places[None, :]
-        counts = select(batch, weight, mask, removes=True)
+        counts = select(batch, weight, mask)
         if counts is not None:
             wide = r.where(counts[..., None], wide, 1.0)
             pairs = pairs & counts[None, :]

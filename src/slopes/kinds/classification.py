@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -21,7 +24,7 @@ from slopes.kinds.base import (
     valid_axis,
 )
 from slopes.kinds.examples import Arguments, Examples, LabelExamples
-from slopes.kinds.spaces import DISTRIBUTIONS, refuse
+from slopes.kinds.spaces import DISTRIBUTIONS, Fault, refuse
 
 UNIT = UnitInterval.__metadata__[0]  # type: ignore[attr-defined]
 LABELS_OR_ROWS = "integer labels, or rows of probabilities"
@@ -66,7 +69,9 @@ class Classification(Kind):
         batch.restore = lambda rows: r.moveaxis(rows, -1, axis)
         kept = kept_labels(batch, target, labelled, ignore_index)
         rows = r.labels(target) if labelled else r.moveaxis(prepare(target, like=wide), axis, -1)
-        space, mask = self.spaces(settings)[0], select(batch, weight, mask, kept)
+        space = self.spaces(settings)[0]
+        faults = chain(space.faults(r, wide, prediction), target_faults(r, rows, target, classes, labelled))
+        mask = select(batch, weight, mask, kept, faults=faults)
         if mask is not None:
             if kernel is None or space.rule:
                 wide = r.where(mask[..., None], wide, space.filler(r, wide))
@@ -153,18 +158,25 @@ def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) 
 
 def check_target(batch: Batch, target: Array, original: Array, classes: int, labelled: bool) -> None:
     """Raise ValueError for a concrete label outside the classes, or row that is no distribution."""
+    if batch.r.is_concrete(target):
+        for fault in target_faults(batch.r, target, original, classes, labelled):
+            refuse(batch.r, batch.owner, "label" if labelled else "target", *fault)
+
+
+def target_faults(r: ModuleType, target: Array, original: Array, classes: int, labelled: bool) -> Iterator[Fault]:
+    """Yield labels outside the classes, or rows that are no distributions."""
     if labelled:
-        wrong = (target < 0) | (target >= classes)
-        refuse(batch.r, batch.owner, "label", target, wrong, f"must lie in [0, {classes})")
+        yield Fault(target, (target < 0) | (target >= classes), f"must lie in [0, {classes})")
     else:
-        DISTRIBUTIONS.check(batch.r, batch.owner, "target", target, original)
+        yield from DISTRIBUTIONS.faults(r, target, original)
 
 
 def class_weights(batch: Batch, class_weight: Array, classes: int) -> Array:
-    """Raise ValueError unless there is one >= 0 per class."""
+    """Raise ValueError unless there is a finite one >= 0 for each class."""
     r, owner = batch.r, batch.owner
     weights = r.widen(r.enter(class_weight, f"{owner}: class_weight", batch.original), like=batch.like)
     if tuple(weights.shape) != (classes,):
         raise ValueError(f"{owner}: class_weight {tuple(weights.shape)} must be ({classes},), one per class")
-    refuse(r, owner, "class_weight", weights, ~(weights >= 0), "must be weights >= 0")
+    wrong = ~((weights >= 0) & (weights < math.inf))
+    refuse(r, owner, "class_weight", weights, wrong, "must be >= 0 and finite")
     return weights

@@ -114,7 +114,7 @@ class Images(Kind):
         wide = r.widen(prediction)
         other = r.widen(target, like=wide)
         batch = Batch(r, owner, prediction, (), wide, r.result_dtype(prediction, loss=True))
-        counts = select(batch, weight, mask, removes=True)
+        counts = select(batch, weight, mask)
         if counts is not None:
             wide, other = r.where(counts, wide, 0.0), r.where(counts, other, 0.0)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,16 @@ from slopes.constants import Array
 from slopes.domains import OneOf
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Any]
+
+
+class Fault(NamedTuple):
+    """A rule, and where numbers break it."""
+
+    numbers: Array
+    wrong: Array  #: mask of the numbers
+    rule: str
+    came: str = ""  #: stands before a wrong number in the message
+    advice: str = ""  #: ends the message
 
 
 @dataclass(frozen=True)
@@ -81,8 +91,14 @@ class Space:
 
     def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
         """Raise ValueError for a concrete invalid number."""
+        if r.is_concrete(values):
+            for fault in self.faults(r, values, original):
+                refuse(r, owner, name, *fault)
+
+    def faults(self, r: ModuleType, values: Array, original: Array) -> Iterator[Fault]:
+        """Yield what may be wrong; `original` is the array as given. Masks keep the axis of rows."""
         if self.rule:
-            refuse(r, owner, name, values, self.is_outside(values), self.rule, advice=self.advice)
+            yield Fault(values, self.is_outside(values), self.rule, advice=self.advice)
 
     def is_outside(self, values: Array) -> Array:
         """Mask of numbers outside the bounds; NaN is inside."""
@@ -107,11 +123,11 @@ class Steps(Signs):
     def is_outside(self, values: Array) -> Array:
         return super().is_outside(values) & (values != 0)
 
-    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
-        super().check(r, owner, name, values, original)
+    def faults(self, r: ModuleType, values: Array, original: Array) -> Iterator[Fault]:
+        yield from super().faults(r, values, original)
         first, rest, before = values[..., :1], values[..., 1:], values[..., :-1]
         for part, wrong in ((first, first == 0), (rest, (rest == 0) & (before == 1))):
-            refuse(r, owner, name, part, wrong, "must have a -1 before each 0", advice=ADVICE)
+            yield Fault(part, wrong, "must have a -1 before each 0", advice=ADVICE)
 
 
 class Edges(Signs):
@@ -125,17 +141,15 @@ class Edges(Signs):
     def filler(self, r: ModuleType, like: Array) -> Any:
         return r.where(r.arange(like.shape[-1], like) == 0, -1.0, 0.0)
 
-    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
-        super().check(r, owner, name, values, original)
-        if not r.is_concrete(values):
-            return
+    def faults(self, r: ModuleType, values: Array, original: Array) -> Iterator[Fault]:
+        yield from super().faults(r, values, original)
         before, behind = values[..., :-1], values[..., 1:]
         alone = ((before == 1) & (behind != -1)) | ((behind == -1) & (before != 1))
-        signs = r.sum(abs(values))[..., 0]
-        at_ends = r.where(values[..., 0] == -1, 1.0, 0.0) + r.where(values[..., -1] == 1, 1.0, 0.0)
+        signs = r.sum(abs(values))
+        at_ends = r.where(values[..., :1] == -1, 1.0, 0.0) + r.where(values[..., -1:] == 1, 1.0, 0.0)
         rule = "must be rows with a 1 at the last step that was passed, a -1 at the next and 0 elsewhere"
-        wrong = alone.any(-1) | (signs + at_ends != 2)
-        refuse(r, owner, name, signs, wrong, rule, "a row whose number of signs is ", "; or give integer grades")
+        wrong = alone.any(-1)[..., None] | (signs + at_ends != 2)
+        yield Fault(signs, wrong, rule, "a row whose number of signs is ", "; or give integer grades")
 
 
 class Falling(Space):
@@ -146,9 +160,9 @@ class Falling(Space):
     def filler(self, r: ModuleType, like: Array) -> Any:
         return 0.0 - r.arange(like.shape[-1], like)
 
-    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
+    def faults(self, r: ModuleType, values: Array, original: Array) -> Iterator[Fault]:
         rise = values[..., 1:] - values[..., :-1]
-        refuse(r, owner, name, rise, rise >= 0, self.rule, "a rise of ")
+        yield Fault(rise, rise >= 0, self.rule, "a rise of ")
 
 
 class Distributions(Space):
@@ -162,14 +176,12 @@ class Distributions(Space):
     def filler(self, r: ModuleType, like: Array) -> Any:
         return 1.0 / like.shape[-1]
 
-    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
-        super().check(r, owner, name, values, original)
-        if r.is_concrete(values):
-            half = "16" in str(original.dtype)  # float16's least step adds an error for each class
-            tolerance = 2e-2 + 3e-8 * values.shape[-1] if half else 1e-3
-            totals = r.sum(values)
-            came = "a row that sums to "
-            refuse(r, owner, name, totals, abs(totals - 1) > tolerance, "must be rows that sum to 1", came)
+    def faults(self, r: ModuleType, values: Array, original: Array) -> Iterator[Fault]:
+        yield from super().faults(r, values, original)
+        half = "16" in str(original.dtype)  # float16's least step adds an error for each class
+        tolerance = 2e-2 + 3e-8 * values.shape[-1] if half else 1e-3
+        totals = r.sum(values)
+        yield Fault(totals, abs(totals - 1) > tolerance, "must be rows that sum to 1", "a row that sums to ")
 
 
 class Boxes(Space):
@@ -185,10 +197,10 @@ class Boxes(Space):
             shape = tuple(original.shape)
             raise ValueError(f"{owner}: {name} must be rows of four, x1, y1, x2, y2, got shape {shape}")
 
-    def check(self, r: ModuleType, owner: str, name: str, values: Array, original: Array) -> None:
+    def faults(self, r: ModuleType, values: Array, original: Array) -> Iterator[Fault]:
         size = values[..., 2:] - values[..., :2]
-        came = "a width or height of "
-        refuse(r, owner, name, size, size < 0, "must be boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", came)
+        rule = "must be boxes x1, y1, x2, y2 with x1 <= x2 and y1 <= y2"
+        yield Fault(size, size < 0, rule, "a width or height of ")
 
 
 def refuse(
