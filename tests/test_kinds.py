@@ -118,6 +118,35 @@ def test_masked_entries_are_never_read(loss):
     np.testing.assert_array_equal(slope[1], 0)
 
 
+STRAIGHT = {"nll", "relative_entropy", "hinge_embedding"}  # a slope by the prediction is a constant
+UNREAD = {"evidential_penalty": "scale"}
+
+
+@pytest.mark.parametrize("size", [8, 300])  # plainly, and by kernels where there are any
+def test_nan_is_handed_on(loss, size):
+    arguments = loss.kind.examples(loss.settings).sample(np.random.default_rng(2), (size, 3))
+    for place, (argument, declared) in enumerate(zip(arguments, loss.kind.arguments, strict=True)):
+        if argument.dtype.kind == "i" or declared.name == UNREAD.get(loss.name):
+            continue
+        given = [x.copy() for x in arguments]
+        given[place][1, ...] = np.nan
+        if declared.space.is_sign:
+            with pytest.raises(ValueError, match=f"^{loss.name}: {declared.name} must be -1.* got nan"):
+                loss(*given)
+            continue
+        for dtype in (torch.float64, torch.float32):
+            tensors = [torch.tensor(x) if x.dtype.kind == "i" else torch.tensor(x, dtype=dtype) for x in given]
+            tensors[0].requires_grad_()
+            each = loss(*tensors, reduction="none")
+            each.sum().backward()
+            values, rise = loss(*given, reduction="none"), loss.slope(*given, reduction="sum")
+            for value, slope in ((each.detach().numpy(), tensors[0].grad.numpy()), (values, rise)):
+                if not loss.kind.coupled:  # an anchor without positives does not count
+                    assert np.isnan(value[1]).any()
+                assert np.isnan(value).any()
+                assert np.isnan(slope[1]).any() or loss.name in STRAIGHT or place > 1
+
+
 def test_a_weight_of_0_hides_junk_though_it_wants_a_gradient(loss):
     arguments = loss.kind.examples(loss.settings).sample(np.random.default_rng(2), (4, 3))
     weight = np.ones(counted(loss, arguments[0]))

@@ -8,7 +8,7 @@ from slopes import ops
 from slopes.card import activation
 from slopes.domains import Flag, Gumbel, Positive
 from slopes.facts import Paper
-from slopes.ops import decay, exp, log, maximum, where
+from slopes.ops import decay, exp, log, maximum, step, where
 
 
 @activation(
@@ -77,7 +77,7 @@ def sparsemax(x):
 
 @sparsemax.derivative
 def _(x, cotangent):
-    inside = where(sparsemax.body(x) > 0, 1.0, 0.0)
+    inside = step(sparsemax.body(x))
     count = maximum(ops.sum(inside), 1.0)
     return inside * (cotangent - ops.sum(inside * cotangent) / count)
 

@@ -110,7 +110,7 @@ class Overlap(Kind):
             space.check(r, owner, "prediction", wide, prediction)
         self._make_regions(batch, over, wide, rows, several, from_probabilities)
         if class_weight is not None:
-            batch.coefficient = r.where(batch.like == batch.like, class_weights(batch, class_weight, classes), 0.0)
+            batch.coefficient = _spread(r, class_weights(batch, class_weight, classes), batch.like)
         given = from_probabilities or self.scores
 
         def restore(rows: Array) -> Array:
@@ -133,8 +133,9 @@ class Overlap(Kind):
                 wide,
             )
         regions = _regions(r, over, r.one_hot(rows, like=wide))
-        ones = r.widen(wide == wide, like=wide)
-        weights = _regions(r, over, ones if batch.coefficient is None else ones * batch.coefficient[..., None])
+        weights = _regions(
+            r, over, _spread(r, 1.0 if batch.coefficient is None else batch.coefficient[..., None], wide)
+        )
         batch.arguments = _regions(r, over, probabilities), regions, weights
         if self.ranked:
             odds = _log_odds(wide, several, from_probabilities)
@@ -176,6 +177,11 @@ def _read_target(
     else:
         check_target(batch, rows, target, classes, labelled)
     return rows
+
+
+def _spread(r: ModuleType, weights: Array | float, like: Array) -> Array:
+    """The weights in the shape of another array, whatever its numbers."""
+    return r.widen(r.where(like == like, weights, weights), like=like)
 
 
 def _probabilities(logits: Array, several: bool) -> Array:

@@ -114,7 +114,7 @@ class Signs(Space):
     is_sign = True
 
     def is_outside(self, values: Array) -> Array:
-        return (values != 1) & (values != -1) & (values == values)
+        return (values != 1) & (values != -1)
 
 
 class Steps(Signs):

@@ -168,7 +168,7 @@ def _rise_of_surprise(prediction, target):
 
 def _log_total(prediction):
     """Logarithm of the sum of exponentials, from the largest entry."""
-    return ops.sum(where(ops.top(prediction) == 1, prediction - log_softmax(prediction), 0.0))
+    return ops.sum(where(ops.top(prediction) == 0, 0.0, prediction - log_softmax(prediction)))
 
 
 def _square_of_total(prediction, target):

@@ -39,7 +39,7 @@ def coral(prediction, target):
 
 @coral.derivative
 def _(prediction, target):
-    return sigmoid(_against(prediction, target), times=-target)
+    return where(target == 0, 0.0, sigmoid(_against(prediction, target), times=-target))
 
 
 @loss(

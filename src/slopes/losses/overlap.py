@@ -276,10 +276,15 @@ def lovasz_hinge(prediction, target, weight):
     Targets are 0 or 1 for each class and pixel. A rank's step weighs its pixel's hinge, as in the authors' code.
     """
     lack = 1 - prediction * (2 * target - 1)
-    return expected(where(lack <= 0, 0.0, lack), jaccard_steps(lack, target, weight))
+    return expected(where(lack <= 0, 0.0, lack), _steps(lack, target, weight))
+
+
+def _steps(lack, target, weight):
+    """The rise of 1 − IoU by each pixel; NaN where the logit is NaN, whatever its rank."""
+    return where(lack == lack, jaccard_steps(lack, target, weight), lack)
 
 
 @lovasz_hinge.derivative
 def _(prediction, target, weight):
     lack = 1 - prediction * (2 * target - 1)
-    return (1 - 2 * target) * step(lack) * jaccard_steps(lack, target, weight)
+    return (1 - 2 * target) * step(lack) * _steps(lack, target, weight)

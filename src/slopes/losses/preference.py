@@ -249,7 +249,8 @@ def _ratio(prediction, reference, advantage, eps_low, eps_high):
     gap, low = _difference(ops.double(prediction), ops.double(reference))
     low = where((gap < FAR) & (gap > -FAR), low, 0.0)
     ratio, is_good = exp(gap), advantage > 0
-    return gap, low, (is_good & (ratio < 1 + eps_high)) | (~is_good & (ratio > 1 - eps_low))
+    is_held = (is_good & (ratio >= 1 + eps_high)) | (~is_good & (ratio <= 1 - eps_low))
+    return gap, low, ~is_held
 
 
 def _grown(gap, low, times):

@@ -24,7 +24,7 @@ Tensor = torch.Tensor
 # --------------------------------------------------------------------------------------- primitives
 
 exp, log, sqrt, rint = torch.exp, torch.log, torch.sqrt, torch.round
-sinh, erf, lgamma, sign = torch.sinh, torch.erf, torch.lgamma, torch.sign
+sinh, erf, lgamma = torch.sinh, torch.erf, torch.lgamma
 sin, cos = torch.sin, torch.cos
 sum = partial(torch.sum, dim=-1, keepdim=True)
 
@@ -96,6 +96,11 @@ minimum, maximum = partial(tails.minimum, _this, Tensor), partial(tails.maximum,
 
 def absolute(x: Array) -> Array:
     return x * torch.sign(x)
+
+
+def sign(x: Array) -> Array:
+    """PyTorch's is 0 at NaN."""
+    return torch.where(x == x, torch.sign(x), x)
 
 
 def _double(x: Tensor) -> torch.dtype:
