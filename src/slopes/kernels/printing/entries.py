@@ -142,9 +142,15 @@ def _expression(program: Program, line: Line, is_near: bool) -> str:
     if line.operation in OPERATORS:
         return OPERATORS[line.operation].format(*operands)
     form = "_near" if is_near and line.operation in PERIODIC else ""
-    if line.operation == "sigmoid_slope" and Line("sigmoid", line.arguments, line.dtype) in program.lines:
+    if is_beside_sigmoid(program, line):
         form = "_beside"
     return f"{line.operation}{form}({', '.join(operands)})"
+
+
+def is_beside_sigmoid(program: Program, line: Line) -> bool:
+    """Whether the line is the slope of a sigmoid, without a factor, that the program has too."""
+    is_plain = line.operation == "sigmoid_slope" and len(line.arguments) == 1
+    return is_plain and Line("sigmoid", line.arguments, line.dtype) in program.lines
 
 
 def operand_of(program: Program, place: int) -> str:

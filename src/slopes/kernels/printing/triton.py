@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from slopes.kernels.printing.entries import list_inputs
+from slopes.kernels.printing.entries import is_beside_sigmoid, list_inputs
 from slopes.kernels.printing.triton_forms import list_needed, names_in, print_functions, spell
 from slopes.readings.program import Line, Program
 from slopes.readings.trace import TraceError
@@ -120,9 +120,7 @@ def _expression(program: Program, line: Line, is_coarse: bool) -> str:
         return CALLS[line.operation].format(*operands)
     if line.operation == "power":
         raise TraceError("it raises to a power, and there is no GPU kernel of powers")
-    form = line.operation
-    if form == "sigmoid_slope" and Line("sigmoid", line.arguments, line.dtype) in program.lines:
-        form = "sigmoid_slope_beside"
+    form = "sigmoid_slope_beside" if is_beside_sigmoid(program, line) else line.operation
     return f"{form}({', '.join(operands)})"
 
 
