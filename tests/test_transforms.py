@@ -130,8 +130,27 @@ def test_compile_with_parameters():
         lambda x: slopes.mse(x, x.flip(0), mask=x > 0),
         lambda x: slopes.cross_entropy(x, torch.tensor(2), base=2.0, label_smoothing=0.1),
         lambda x: slopes.softmax(x.reshape(5, 1), axis=0),
+        lambda x: slopes.hinge_embedding(x, (x > 0).to(x.dtype), zero_one=True, margin=2.0),
+        lambda x: slopes.corn(x[:, None], torch.tensor([0, 1, 1, 0, 9]), ignore_index=9),
     ):
         torch.testing.assert_close(torch.compile(call, fullgraph=True, backend="aot_eager")(x), call(x))
+
+
+OPTIONS = {"label_smoothing": 0.1, "ignore_index": -100, "normalizer": "sequence", "zero_one": False}
+
+
+@whole_graph
+@pytest.mark.sampled(3, every=12)
+def test_compile_with_every_keyword(loss):
+    first, *rest = loss.kind.examples(loss.settings).sample(np.random.default_rng(2), (4, 3))
+    given = [torch.from_numpy(np.asarray(x)) for x in (first, *rest)]
+    options = {name: OPTIONS[name] for name in loss.kind.options if name in OPTIONS}
+    if given[1].is_floating_point() and loss.rowwise:
+        options.pop("ignore_index", None)
+    keywords = options | {name: p.default for name, p in loss.parameters.items() if type(p.default) in (int, float)}
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda *given: loss(*given, **keywords), fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(*given), loss(*given, **keywords), rtol=1e-12, atol=1e-14)
 
 
 ELEMENTWISE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if card.family == "activation"]

@@ -263,6 +263,7 @@ class Kind:
     has_fixed_shape: ClassVar[bool] = False  #: its examples take no other shapes
     example_maker: ClassVar[type[Examples]] = Examples
 
+    own_options: ClassVar[tuple[str, ...]] = ()  #: besides an axis
     takes_labels: ClassVar[bool] = False  #: the target may be integer labels
     takes_integers: ClassVar[bool] = False  #: the target may be integers, labels or grades, without the axis of rows
     target_words: ClassVar[str] = ""  #: the target in words, unless its space says it
@@ -378,7 +379,7 @@ class Kind:
     @property
     def options(self) -> tuple[str, ...]:
         """The kind's keywords of a call."""
-        return ("axis",) if self.rowwise else ()
+        return ("axis", *self.own_options) if self.rowwise else self.own_options
 
     def signature(self) -> list[inspect.Parameter]:
         """Options as parameters of a signature."""

@@ -40,14 +40,11 @@ class Classification(Kind):
     """
 
     rowwise: bool = True
+    own_options: ClassVar[tuple[str, ...]] = ("class_weight", "label_smoothing", "ignore_index")
     takes_labels: ClassVar[bool] = True
     takes_integers: ClassVar[bool] = True
     target_words: ClassVar[str] = LABELS_OR_ROWS
     example_maker: ClassVar[type[Examples]] = LabelExamples
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return "axis", "class_weight", "label_smoothing", "ignore_index"
 
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
@@ -98,9 +95,7 @@ class Binary(Kind):
     `ignore_index`, which may lie outside [0, 1], does not count.
     """
 
-    @property
-    def options(self) -> tuple[str, ...]:
-        return "label_smoothing", "ignore_index"
+    own_options: ClassVar[tuple[str, ...]] = ("label_smoothing", "ignore_index")
 
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,

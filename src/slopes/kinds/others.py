@@ -28,9 +28,7 @@ FLAG: OneOf = Flag.__metadata__[0]  # type: ignore[attr-defined]
 class Signed(Kind):
     """The last argument is −1 or 1, or with ``zero_one=True`` 0 or 1."""
 
-    @property
-    def options(self) -> tuple[str, ...]:
-        return (*super().options, "zero_one")
+    own_options: ClassVar[tuple[str, ...]] = ("zero_one",)
 
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
@@ -128,13 +126,10 @@ class Grades(Kind):
     """
 
     conditional: bool = False
+    own_options: ClassVar[tuple[str, ...]] = ("ignore_index",)
     takes_integers: ClassVar[bool] = True
     target_words: ClassVar[str] = "integer grades, from 0 to the number of logits"
     example_maker: ClassVar[type[Examples]] = StepExamples
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return (*super().options, "ignore_index")
 
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,

@@ -89,11 +89,8 @@ class Policy(Kind):
     its tokens, and one without tokens does not count.
     """
 
+    own_options: ClassVar[tuple[str, ...]] = ("normalizer",)
     example_maker: ClassVar[type[Examples]] = PolicyExamples
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        return ("normalizer",)
 
     def enter(
         self, r: ModuleType, owner: str, arguments: Arguments, *,
