@@ -142,3 +142,24 @@ def test_values_are_shown_in_one_short_line():
             return "two\nlines"
 
     assert shown(Lines()) == "two lines"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "number", "arguments"),
+    [
+        ("cross_entropy", "base", 10.0, (ROWS, np.array([0, 1]))),
+        ("categorical_cross_entropy", "base", 10.0, (ROWS / 2 + 0.25, np.array([0, 1]))),
+        ("margin_softmax", "margin", 0.3, (ROWS / 2, np.array([0, 1]))),
+        ("barron_general", "alpha", 1.3, (X, TARGET)),
+        ("ipo", "beta", 0.1, (X, TARGET, X / 3, TARGET / 3)),
+        ("snake", "alpha", 1.3, (X,)),
+    ],
+)
+def test_a_parameter_of_fewer_digits_costs_no_digits(name, parameter, number, arguments):
+    card, short = getattr(slopes, name), np.array([number], dtype=np.float32)
+    due = card(*arguments, **{parameter: short.item()})
+    np.testing.assert_allclose(card(*arguments, **{parameter: short}), due, rtol=1e-15)
+    torch = pytest.importorskip("torch")
+    tensors = [torch.from_numpy(x) for x in arguments]
+    for given in (torch.from_numpy(short), torch.from_numpy(short)[0], *([torch.tensor(10)] if number == 10 else [])):
+        np.testing.assert_allclose(card(*tensors, **{parameter: given}).numpy(), due, rtol=1e-15)

@@ -450,8 +450,8 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
         )
     if isinstance(value, (np.ndarray, jax.Array)):
         value = jnp.asarray(value)
-        is_half = jnp.issubdtype(value.dtype, jnp.floating) and value.dtype.itemsize < 4
-        return value.astype(jnp.float32) if is_half else value  # a body splits numbers, and a half overflows
+        dtype = DOUBLE if like is not None and result_dtype(like) == DOUBLE else SINGLE
+        return value if value.dtype in (dtype, DOUBLE) else value.astype(dtype)  # bodies split numbers, take logarithms
     return value
 
 

@@ -332,8 +332,7 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
             f"{name} must be a number or a NumPy array here, as the arguments are, got {type(value).__name__}; "
             f"float({name}) is a number, {name}.numpy() an array"
         )
-    is_half = isinstance(value, np.ndarray) and value.dtype == np.float16
-    return value.astype(np.float32) if is_half else value  # a body splits numbers, and a half overflows
+    return widen(value) if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" else value
 
 
 def labels(x: Array) -> Array:

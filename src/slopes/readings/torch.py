@@ -665,7 +665,8 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
             raise TypeError(f"{name} must hold real numbers, got dtype {value.dtype}")
         if like is not None and value.ndim and value.device != like.device:
             raise TypeError(f"{name} lies on device {value.device}, the arguments on {like.device}")
-        return value.float() if value.dtype in _HALF else value  # a body splits numbers, and a half overflows
+        dtype = torch.float64 if like is not None and result_dtype(like) is torch.float64 else torch.float32
+        return value if value.dtype in (dtype, torch.float64) else value.to(dtype)  # bodies split numbers, take logarithms
     if hasattr(value, "__array__"):
         raise TypeError(
             f"{name} must be a number or a torch tensor here, as the arguments are, got {type(value).__name__}; "
