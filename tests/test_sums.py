@@ -178,6 +178,9 @@ def test_regions_are_multilabel_beside_a_yes_or_no(convert):
     multilabel = functools.partial(slopes.dice, mode="multilabel")
     multilabel.slope = functools.partial(slopes.dice.slope, mode="multilabel")
     check(loss, {multilabel: 1, slopes.binary_cross_entropy: 1}, (LOGITS, YES), convert)
+    assert "ignore_index" not in loss.call_signature.parameters
+    with pytest.raises(TypeError, match=r"^dice \+ binary_cross_entropy: no option 'ignore_index'; it takes reduction"):
+        loss(LOGITS, YES, ignore_index=-100)
     hinged = slopes.lovasz_hinge + slopes.sigmoid_focal
     check(hinged, {slopes.lovasz_hinge: 1, slopes.sigmoid_focal: 1}, (LOGITS, YES), convert)
 

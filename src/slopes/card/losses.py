@@ -397,9 +397,10 @@ class MixedSum(Sum):
 
     def _signature(self, body: inspect.Signature) -> inspect.Signature:
         declared: dict[str, inspect.Parameter] = {}
-        for _, (_, card), fixed in self._calls:
+        chosen = {name for _, _, fixed in self._calls for name in fixed}
+        for _, (_, card), _ in self._calls:
             for name, parameter in card.call_signature.parameters.items():
-                if name not in fixed and (name in card.kind.options or name in OF_ARGUMENTS):
+                if name not in chosen and (name in card.kind.options or name in OF_ARGUMENTS):
                     declared.setdefault(name, parameter)
         for name in OF_ARGUMENTS:
             if not all(name in card.kind.options or name in card.parameters for _, card in self.terms.values()):

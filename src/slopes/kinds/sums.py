@@ -10,6 +10,10 @@ from slopes.kinds.base import Argument, Kind
 from slopes.kinds.spaces import CHANCES, Space
 
 
+#: options of an overlap loss beside a loss of entries; no single label is there to be ignored
+MULTILABEL: dict[str, Any] = {"mode": "multilabel", "ignore_index": None}
+
+
 class Summand(NamedTuple):
     """A loss that is to be added."""
 
@@ -35,7 +39,7 @@ def merge(summands: Sequence[Summand]) -> SumKind:
     """
     kinds = [_resolve(kind, settings) for _, kind, settings in summands]
     several = any(kind.goal is not None and kind.goal.is_yes_or_no and "mode" not in kind.options for kind in kinds)
-    fixed = tuple({"mode": "multilabel"} if several and "mode" in kind.options else {} for kind in kinds)
+    fixed = tuple(MULTILABEL if several and "mode" in kind.options else {} for kind in kinds)
     kinds = [_of_several_classes(kind) if options else kind for kind, options in zip(kinds, fixed, strict=True)]
     arguments = kinds[0].arguments
     for place, kind in enumerate(kinds[1:], start=1):
