@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from slopes.kinds.base import Argument, Kind
 from slopes.kinds.spaces import CHANCES, Space
 
-
 #: options of an overlap loss beside a loss of entries; no single label is there to be ignored
 MULTILABEL: dict[str, Any] = {"mode": "multilabel", "ignore_index": None}
 

@@ -451,7 +451,7 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
     if isinstance(value, (np.ndarray, jax.Array)):
         value = jnp.asarray(value)
         dtype = DOUBLE if like is not None and result_dtype(like) == DOUBLE else SINGLE
-        return value if value.dtype in (dtype, DOUBLE) else value.astype(dtype)  # bodies split numbers, take logarithms
+        return value if value.dtype in (dtype, DOUBLE) else value.astype(dtype)  # bodies split it or take its log
     return value
 
 

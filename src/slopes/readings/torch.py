@@ -666,7 +666,7 @@ def parameter(name: str, value: Any, like: Array = None) -> Any:
         if like is not None and value.ndim and value.device != like.device:
             raise TypeError(f"{name} lies on device {value.device}, the arguments on {like.device}")
         dtype = torch.float64 if like is not None and result_dtype(like) is torch.float64 else torch.float32
-        return value if value.dtype in (dtype, torch.float64) else value.to(dtype)  # bodies split numbers, take logarithms
+        return value if value.dtype in (dtype, torch.float64) else value.to(dtype)  # bodies split it or take its log
     if hasattr(value, "__array__"):
         raise TypeError(
             f"{name} must be a number or a torch tensor here, as the arguments are, got {type(value).__name__}; "
