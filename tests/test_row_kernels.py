@@ -336,6 +336,7 @@ def test_few_rows_come_to_a_kernel(name, used):
 
 SCHEDULES = {
     "labels": lambda x, number: slopes.softmax_focal.value_and_slope(x, LABELS, gamma=number),
+    "smoothing": lambda x, number: slopes.cross_entropy.value_and_slope(x, LABELS, label_smoothing=number / 4),
     "rows": lambda x, number: slopes.distillation.value_and_slope(x, x + 1 / (1 + x * x), temperature=number),
     "arrays": lambda x, number: slopes.poly1.value_and_slope(x.numpy(), LABELS.numpy(), epsilon=number),
     "map": lambda x, number: (

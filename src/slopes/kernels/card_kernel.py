@@ -41,18 +41,22 @@ class CardKernel:
 
 
 @lru_cache(maxsize=64)
-def _smooth(card: Card, smoothing: float) -> Card:
+def _smooth(card: Card) -> Card:
     """A loss that smooths labels itself; a program cannot hold the rows of the general path."""
 
     def smoothed(body: Callable[..., Any]) -> Callable[..., Any]:
-        def compute(prediction: Any, target: Any, **settings: Any) -> Any:
+        def compute(prediction: Any, target: Any, *, smoothing: float, **settings: Any) -> Any:
             rows = ops.one_hot(target, like=prediction) * (1.0 - smoothing) + smoothing / prediction.shape[-1]
             return body(prediction, rows, **settings)
 
         return compute
 
     body = smoothed(card.body)
-    body.__signature__ = inspect.signature(card.body, eval_str=True)  # type: ignore[attr-defined]
+    signature = inspect.signature(card.body, eval_str=True)
+    added = inspect.Parameter("smoothing", inspect.Parameter.KEYWORD_ONLY, default=0.0)
+    body.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), added]
+    )
     body.__name__ = body.__qualname__ = card._root.name
     body.__module__ = card.__module__
     made: Card = type(card)(body, kind=card.kind)  # type: ignore[attr-defined]
@@ -70,7 +74,7 @@ def find_loss_kernel(
     if has_slope and slope is None:
         return None
     if smoothing:
-        card = _smooth(card, smoothing)
+        card, settings = _smooth(card), {**settings, "smoothing": smoothing}
         slope = slope and partial(card.slope_body, **settings)
     kernel = CardKernel(card, settings, slope, dtype, labels, arithmetic)
     try:
