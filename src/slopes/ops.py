@@ -490,7 +490,7 @@ def overlap_slopes(
 
 
 def top(x: Array) -> Array:
-    """1 at the first largest entry of each row, 0 elsewhere; NaN at NaN."""
+    """1 at the first largest entry of each row, 0 elsewhere."""
     return reading(x).top(x)
 
 

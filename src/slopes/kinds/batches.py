@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -96,12 +96,17 @@ class Overlap(Kind):
         kept = kept_labels(batch, target, labelled, ignore_index)
         space = PROBABILITIES if several else DISTRIBUTIONS
         rows = r.labels(target) if labelled else r.moveaxis(r.widen(target, like=wide), axis, -1)
-        infinite = Fault(wide, ~(abs(wide) < math.inf), "must be finite")
-        faults = chain(
-            (infinite,), space.faults(r, wide, prediction) if from_probabilities else (),
-            PROBABILITIES.faults(r, rows, target) if several else target_faults(r, rows, target, classes, labelled),
-        )  # fmt: skip
-        counts = select(batch, weight, mask, kept, faults=faults)
+
+        def find_faults() -> Iterator[Fault]:
+            yield Fault(wide, ~(abs(wide) < math.inf), "must be finite")
+            if from_probabilities:
+                yield from space.faults(r, wide, prediction)
+            if several:
+                yield from PROBABILITIES.faults(r, rows, target)
+            else:
+                yield from target_faults(r, rows, target, classes, labelled)
+
+        counts = select(batch, weight, mask, kept, faults=find_faults())
         batch.check_weights()
         if counts is not None:
             wide = r.where(counts[..., None], wide, 1.0 / classes if from_probabilities else 0.0)

@@ -29,7 +29,8 @@ def _rivals(prediction, target, form, margin):
     else:  # each class in turn is the right one
         scores, right, own = prediction[..., None, :], prediction[..., :, None], ops.eye(prediction)
     lacks = where(own == 1, 0.0, _lacks(margin + scores - right))
-    return own, where(top(lacks) == 0, 0.0, lacks) if form == "crammer_singer" else lacks
+    others = where(lacks == lacks, 0.0, lacks)  # a kernel finds the largest beside a NaN
+    return own, where(top(lacks) == 1, lacks, others) if form == "crammer_singer" else lacks
 
 
 @loss(

@@ -616,8 +616,7 @@ def log_softmax(r: ModuleType, x: Array) -> Array:
 
 
 def top(r: ModuleType, x: Array) -> Array:
-    known = x == x
-    return r.where(r.shift_by_top(x)[0], r.where(known, 1.0, x), r.where(known, 0.0, x))
+    return r.where(r.shift_by_top(x)[0], r.where(x == x, 1.0, x), 0.0)
 
 
 def above_simplex_threshold(r: ModuleType, x: Array) -> Array:
