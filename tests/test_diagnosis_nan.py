@@ -109,6 +109,60 @@ def test_inputs_and_weights_that_hold_it():
     assert stopped(model, torch.ones(4, 8), target, mean).module == "the weight 0.weight"
 
 
+def test_running_statistics_that_a_bad_batch_has_spoilt_are_no_origin():
+    model, inputs, target = planted(nn.Identity())
+    model = nn.Sequential(Head(lambda x: x / x.norm(dim=1, keepdim=True)), nn.BatchNorm1d(8), *model)
+    origin = stopped(model, inputs, target, mean)
+    assert (origin.operation, origin.cause) == ("div", "0/0")
+    assert "running statistics hold inf or NaN since a forward pass, load them too: 1" in str(origin)
+    assert model[1].running_mean.isnan().any()
+    model[1].reset_running_stats()
+    origin = slopes.diagnose(model, (inputs, target), mean, samples=64).origin
+    assert (origin.operation, origin.cause, origin.notes) == ("div", "0/0", ())
+    model.eval()
+    model[1].running_mean[0] = math.nan  # it is read here
+    assert stopped(model, torch.ones(4, 8), target, mean).module == "the buffer 1.running_mean"
+
+
+def test_inf_in_the_input_is_told_beside_the_operation():
+    model, inputs, target = planted(nn.Identity())
+    inputs[3, 2] = math.inf
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), *model)
+    for origin in (
+        stopped(model, inputs, target, mean),
+        slopes.diagnose(model, (inputs, target), mean, samples=64).origin,
+    ):
+        assert (origin.operation, origin.value) == ("matmul", "NaN")
+        assert origin.notes[0].startswith("the model's input holds inf: it is float32 [64, 8], ")
+
+
+def test_two_optimizers_of_one_model():
+    """The first has finite gradients, and has stepped."""
+    torch.manual_seed(0)
+    inputs = torch.randn(64, 4)
+    model = nn.Sequential(nn.Linear(4, 8), Head(lambda x: (x * (x > 0)).sqrt()), nn.Linear(8, 1))
+    first, second = (torch.optim.SGD(part.parameters(), 0.1) for part in (model[2], model[0]))
+    watcher = slopes.Watcher(model, stop_on_nan=True)
+
+    def step():
+        with watcher:
+            model(inputs).mean().backward()
+            first.step()
+            second.step()
+
+    with pytest.raises(NonFiniteError):
+        step()
+    assert (watcher.origin.phase, watcher.origin.operation) == ("backward", "sqrt")
+    assert "another optimizer has stepped since the forward pass" in watcher.origin.notes[0]
+
+
+def test_an_optimizer_with_closures_is_refused():
+    model, inputs, target = planted(nn.Identity())
+    optimizer = torch.optim.LBFGS(model.parameters())
+    with pytest.raises(TypeError, match=r"^diagnose: LBFGS steps with a closure"):
+        slopes.diagnose(model, (inputs, target), mean, optimizer=optimizer)
+
+
 def test_a_batch_in_parts():
     """The first part of two is at fault, and its block has ended before the step."""
     model, inputs, _ = planted(lambda x: x / x)

@@ -16,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 
 from slopes.diagnosing.norms import GradientCheck
 from slopes.diagnosing.origin import NonFiniteError, Origin
-from slopes.diagnosing.repeating import Passed, device_of, find_origin, tensors_in
+from slopes.diagnosing.repeating import Passed, device_of, find_origin, spoilt_statistics, tensors_in
 from slopes.diagnosing.tracing import Trace
 from slopes.models.recording import in_backward
 
@@ -64,6 +64,8 @@ class Guard:
         self.model = model
         self.origin: Origin | None = None
         self._forwards: list[_Forward] = []  # since all gradients were finite
+        self._has_moved = False  # whether an optimizer has stepped since the first of these
+        self._count = sum(p.requires_grad for p in model.parameters())
         self._device = device_of(model)
         self._running = self._thread = 0
         self._key = RemovableHandle(model._forward_hooks).id  # a number that no other hook has
@@ -98,7 +100,10 @@ class Guard:
             self.origin = error.origin = self._explain(step)
             error.args = (self.origin,)
         if error is not None:
-            self._forwards = []
+            self._clear()
+
+    def _clear(self) -> None:
+        self._forwards, self._has_moved = [], False
 
     # -------------------------------------------------------------------------------------------- hooks
 
@@ -134,7 +139,10 @@ class Guard:
             return
         weights = [p for group in optimizer.param_groups for p in group["params"]]
         if self._are_finite(weights):
-            self._forwards = []
+            if len(weights) >= self._count or self._are_finite(self.model.parameters()):
+                self._clear()
+            else:  # those that another optimizer holds may stop the training
+                self._has_moved = True
         elif set(map(id, weights)) & set(map(id, self.model.parameters())):
             raise NonFiniteError(_PENDING)
 
@@ -143,14 +151,20 @@ class Guard:
     def _forget(self) -> None:
         """Let go of earlier calls whose gradients are there and finite, as in a batch that is taken in parts."""
         if all(each.has_gradient for each in self._forwards) and self._are_finite(self.model.parameters()):
-            self._forwards = []
+            self._clear()
         del self._forwards[:-_MOST]
 
     def _explain(self, step: int) -> Origin:
-        forwards, self._forwards = self._forwards, []
-        note = "the weights are those from before this step: it was not taken"
+        forwards, has_moved = self._forwards, self._has_moved
+        self._clear()
+        notes = ["the weights are those from before this step: it was not taken"]
+        if has_moved:
+            notes = ["another optimizer has stepped since the forward pass, which was repeated with the new weights"]
         if any(each.version != _version(each.arguments, each.named) for each in forwards):
-            note = "an input has changed in place since the forward pass, which was repeated with the new one"
+            notes = ["an input has changed in place since the forward pass, which was repeated with the new one"]
+        spoilt = [name or type(module).__name__ for name, module in spoilt_statistics(self.model).items()]
+        if spoilt:
+            notes.append(f"running statistics hold inf or NaN since a forward pass, load them too: {', '.join(spoilt)}")
         given = {"the model's input": [(each.arguments, each.named) for each in forwards]}
         if not forwards:
             words = "no forward pass of this model was seen, so that none could be repeated"
@@ -164,7 +178,7 @@ class Guard:
                 )
             except Exception as error:  # of the user's code, when it is called again
                 origin = _unknown(f"the step could not be repeated: {type(error).__name__}: {error}", _BY_HAND)
-        return replace(origin, notes=(*origin.notes, note), step=step)
+        return replace(origin, notes=(*origin.notes, *notes), step=step)
 
     def _repetition(self, forwards: Sequence[_Forward]) -> Any:
         """Function that calls the model as it was called before."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from slopes.diagnosing.norms import are_finite
 from slopes.diagnosing.origin import Origin
@@ -33,8 +34,10 @@ def find_origin(model: nn.Module, given: Mapping[str, Any], forward: Callable[[T
     their names. Weights, buffers and random states stay as they are.
     """
     trace = Trace(model)
-    _give(trace, model, given)
     with _buffers_kept(model), torch.random.fork_rng(), torch.enable_grad():
+        for module in spoilt_statistics(model).values():  # by the pass that is to be repeated, perhaps
+            module.reset_running_stats()
+        _give(trace, model, given)
         origin = trace.origin(_ends(model, trace, forward))
         if origin is not None and _has_half(origin) and not _is_broken_in_float32(model, forward):
             note = "without autocast, in float32, all is finite: the half type is the cause"
@@ -83,6 +86,17 @@ def _is_broken_in_float32(model: nn.Module, forward: Callable[[Trace | None], Pa
 def _has_half(origin: Origin) -> bool:
     ranges = [*origin.inputs, *([] if origin.output is None else [origin.output])]
     return any(each.dtype in ("float16", "bfloat16") for each in ranges)
+
+
+def spoilt_statistics(model: nn.Module) -> dict[str, _NormBase]:
+    """Normalisations by name that train, and so write their running statistics alone, which are not finite."""
+    found = {}
+    for name, module in model.named_modules():
+        if isinstance(module, _NormBase) and module.training and module.track_running_stats:
+            statistics = [x for x in (module.running_mean, module.running_var) if x is not None]
+            if not are_finite(statistics):
+                found[name] = module
+    return found
 
 
 @contextmanager

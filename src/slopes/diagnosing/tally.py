@@ -97,8 +97,9 @@ class Tally:
         self._judge_gradients()
         counts = np.array(self._counts)
         mean, variance, least, most = torch.stack(self._moments).double().cpu().numpy().T
-        middle = (counts * mean).sum() / counts.sum()
-        spread = (counts * (variance + (mean - middle) ** 2)).sum() / counts.sum()
+        with np.errstate(invalid="ignore"):  # of numbers that are not finite
+            middle = (counts * mean).sum() / counts.sum()
+            spread = (counts * (variance + (mean - middle) ** 2)).sum() / counts.sum()
         samples = int(counts.sum()) // self.units
         flat, off = _numbers([self._flat]), _numbers([self._off])
         dead, saturated = classify_units(flat, off, samples)

@@ -60,6 +60,7 @@ class _Birth:
     cause: Cause
     is_meant: bool  #: inf that the code wrote, as masks do
     later: str = ""  #: operation that turned its inf into NaN
+    note: str = ""
 
 
 class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -110,7 +111,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             value="NaN" if birth.output.nans else "inf",
             cause=cause.kind, message=cause.message, repair=cause.repair,
             line=_code(call.line), inputs=call.inputs, output=birth.output if call.operation else None,
-            later=birth.later,
+            later=birth.later, notes=(birth.note,) if birth.note else (),
         )  # fmt: skip
 
     # -------------------------------------------------------------------------------------- operations
@@ -178,6 +179,8 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if source is not birth and not source.is_meant:
             words = f"{'the gradient of ' * event.is_backward}{call.operation} in {call.module} turns it into NaN"
             self._births[place] = replace(source, later=f"{words}: {birth.cause.message}")
+        elif source.phase == "before":
+            birth.note = f"{source.call.module} holds inf: {source.cause.message}"
 
     def _unknown(self, input: _Input) -> _Birth:
         cause = Cause("given", f"it is {input.range}", "look where it is made")

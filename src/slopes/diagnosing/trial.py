@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping
@@ -131,10 +132,20 @@ def _check(model: Any, loss: Any, optimizer: Any, samples: Any) -> None:
     if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
         got = shown(optimizer)
         raise TypeError(f"diagnose: optimizer must be one of torch.optim, of the model's weights, got {got}")
+    if optimizer is not None and _needs_closure(optimizer):
+        raise TypeError(
+            f"diagnose: {type(optimizer).__name__} steps with a closure, so that no single step can be measured: leave "
+            "the optimizer out"
+        )
     if optimizer is not None and not _share_weights(model, optimizer):
         raise ValueError("diagnose: optimizer holds no weight of this model; make it of model.parameters()")
     if type(samples) is not int or samples < 1:
         raise ValueError(f"diagnose: samples must be an integer >= 1, got {samples!r}")
+
+
+def _needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty
 
 
 def _share_weights(model: nn.Module, optimizer: Any) -> bool:
