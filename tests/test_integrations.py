@@ -151,6 +151,11 @@ def test_lightning_ends_the_step_that_an_exception_stops(pl, callbacks, tmp_path
     assert torch.overrides._get_current_function_mode() is None
 
 
+def test_lightning_takes_the_name_of_a_part(callbacks):
+    with pytest.raises(TypeError, match="module must be the name of a part, such as 'model', got"):
+        callbacks.WatcherCallback(module=torch.nn.Linear(1, 1))
+
+
 def test_lightning_says_that_nothing_was_watched(callbacks):
     with pytest.raises(ValueError, match="no training was watched yet"):
         _ = callbacks.WatcherCallback().watcher
@@ -291,6 +296,22 @@ def test_a_loss_function_asks_whether_to_shift(hf):
         loss({"logits": torch.zeros(2, 6, 20)}, torch.zeros(2, 6, dtype=torch.int64))
     with pytest.raises(ValueError, match="cross_entropy needs labels"):
         loss({"logits": torch.zeros(2, 3)}, None)
+    shifted = hf.compute_loss_func(slopes.cross_entropy, shift=True)
+    with pytest.raises(ValueError, match=r"labels \(2,\) are not of tokens \[batch, tokens\]: leave shift out"):
+        shifted({"logits": torch.zeros(2, 3)}, torch.zeros(2, dtype=torch.int64))
+
+
+def test_a_loss_function_refuses_options_before_the_training(hf):
+    for loss, options, error, message in (
+        (slopes.huber, {"shift": True}, ValueError, "shift is for tokens' labels, which huber does not take"),
+        (slopes.cross_entropy, {"shift": "yes"}, TypeError, "shift must be True, False or None, got 'yes'"),
+        (slopes.huber, {"dleta": 2.0}, TypeError, "huber takes no option 'dleta' here; did you mean 'delta'"),
+        (slopes.huber, {"delta": -2.0}, ValueError, "delta must be > 0, got -2.0"),
+        (slopes.huber, {"divisor": 2}, TypeError, "no option 'divisor' here; the Trainer counts the labels"),
+        (slopes.huber, {"reduction": "sum"}, TypeError, "no option 'reduction' here; the Trainer counts the labels"),
+    ):
+        with pytest.raises(error, match=message):
+            hf.compute_loss_func(loss, **options)
 
 
 def test_the_trainer_logs_each_diagnosis_beside_its_own_numbers(hf, tmp_path):

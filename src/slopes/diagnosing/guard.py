@@ -168,7 +168,7 @@ class Guard:
         given = {"the model's input": [(each.arguments, each.named) for each in forwards]}
         if not forwards:
             words = "no forward pass of this model was seen, so that none could be repeated"
-            origin = _unknown(words, "run the model in the block, uncompiled and in one thread")
+            origin = _unknown(words, _IN_BLOCK)
         else:
             try:
                 origin = find_origin(self.model, given, self._repetition(forwards)) or _unknown(
@@ -213,4 +213,5 @@ def _unknown(message: str, repair: str) -> Origin:
 
 _MOST = 64  #: calls of the model that are kept between two steps
 _BY_HAND = "call slopes.diagnose(model, batch, loss) with this batch, which repeats the loss as well"
+_IN_BLOCK = "run the model in the block, uncompiled and in one thread; watch the part of it that the step calls"
 _PENDING = _unknown("the block is still running", "")

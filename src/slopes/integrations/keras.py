@@ -12,7 +12,7 @@ require("slopes.integrations.keras", "keras")
 import keras  # noqa: E402
 
 from slopes import card, catalogue  # noqa: E402
-from slopes.hints import did_you_mean  # noqa: E402
+from slopes.integrations.options import check_options, keywords_of  # noqa: E402
 
 #: options of losses that Keras has its own way for
 OF_KERAS = ("reduction", "weight", "mask", "divisor", "ignore_index")
@@ -52,12 +52,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc]
             )
         _check_backend("Loss")
         super().__init__(name=name or found.name, reduction=reduction, dtype=dtype)
-        known = [name for name in _keywords_of(found) if name not in OF_KERAS]
-        for name in options:
-            if name not in known:
-                hint = did_you_mean(name, known, f"it takes {', '.join(known) or 'none'}")
-                hint = "rows are weighted, masked and left out by sample_weight" if name in OF_KERAS else hint
-                raise TypeError(f"Loss: {found.name} takes no option {name!r} here; {hint}")
+        check_options("Loss", found, options, OF_KERAS, "rows are weighted, masked and left out by sample_weight")
         self.loss, self.options = found, _read_parameters(found, options)
         axis = inspect.signature(found).parameters.get("axis")
         self._axis = options.get("axis", axis.default if axis else -1)
@@ -105,7 +100,7 @@ class Activation(keras.layers.Layer):  # type: ignore[misc]
                 f"Activation: takes an activation of slopes, as in Activation(slopes.mish), got {_shown(found)}"
             )
         _check_backend("Activation")
-        known = _keywords_of(found)
+        known = keywords_of(found)
         super().__init__(**{name: value for name, value in keywords.items() if name not in known})
         self.supports_masking = True
         self.activation = found
@@ -127,10 +122,6 @@ def _check_backend(name: str) -> None:
             f"{name}: slopes computes with PyTorch, JAX or NumPy, and Keras with {backend}: set the environment "
             'variable KERAS_BACKEND to "torch" or "jax" before Keras is imported'
         )
-
-
-def _keywords_of(found: card.Card) -> list[str]:
-    return [name for name, x in inspect.signature(found).parameters.items() if x.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def _read_parameters(found: card.Card, options: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ else:  # the same under its older name
 from torch.optim import Optimizer
 
 from slopes.diagnosing import Watcher
+from slopes.domains import shown
 from slopes.integrations.block import Block
 
 
@@ -31,12 +32,14 @@ class WatcherCallback(Callback):  # type: ignore[misc]
     `module` is the name of the part to watch, such as "model". Name it where ``training_step`` calls that part and not
     the LightningModule itself: `stop_on_nan` repeats a call of the watched module.
 
-    Raises ImportError without Lightning; as the training starts, AttributeError for an unknown `module`, ValueError for
-    numbers below 1.
+    Raises ImportError without Lightning, TypeError if `module` is no name; as the training starts, AttributeError for
+    an unknown `module`, ValueError for numbers below 1.
     """
 
     def __init__(self, *, module: str = "", every: int = 50, samples: int = 1000, stop_on_nan: bool = False) -> None:
         super().__init__()
+        if not isinstance(module, str):
+            raise TypeError(f"WatcherCallback: module must be the name of a part, such as 'model', got {shown(module)}")
         self.module, self.every, self.samples, self.stop_on_nan = module, every, samples, stop_on_nan
         self._block: Block | None = None
         self._step = 0

@@ -16,7 +16,12 @@ from transformers import TrainerCallback  # noqa: E402
 
 from slopes.card import Loss  # noqa: E402
 from slopes.diagnosing import Watcher  # noqa: E402
+from slopes.domains import shown  # noqa: E402
 from slopes.integrations.block import Block  # noqa: E402
+from slopes.integrations.options import check_options  # noqa: E402
+
+#: options of losses that the Trainer has its own way for
+OF_TRAINER = ("reduction", "weight", "mask", "divisor")
 
 
 class WatcherCallback(TrainerCallback):  # type: ignore[misc]
@@ -86,18 +91,28 @@ def compute_loss_func(loss: Loss, *, shift: bool | None = None, **options: Any) 
     labels [...], or two of one shape; logits [..., 1] also go with labels [...] of numbers.
 
     `shift` tells whether token t is to predict label t + 1, as in a causal language model; labels of tokens [batch,
-    tokens] need it. `options` are the loss's parameters and keywords, such as `label_smoothing`. With `class_weight`,
-    too, the divisor is the number of labels.
+    tokens] need it, and no other takes it. `options` are the loss's parameters and keywords, such as
+    `label_smoothing`. With `class_weight`, too, the divisor is the number of labels.
 
     Raises TypeError if `loss` is no loss of slopes of a prediction and a target whose batch is a sum over entries or
-    rows, such as `slopes.dice`; when called, ValueError without labels, or for labels of tokens without `shift`.
+    rows, such as `slopes.dice`, and for an unknown option; ValueError for a parameter outside its domain, for `shift`
+    with a loss that takes no labels; when called, ValueError without labels, for labels of tokens without `shift`, and
+    for others with it.
     """
     kind = loss.kind if isinstance(loss, Loss) else None
     if kind is None or len(kind.arguments) != 2 or kind.batched or not loss.has_values:
-        shown = getattr(loss, "name", repr(loss))
+        got = getattr(loss, "name", repr(loss))
         raise TypeError(
             "compute_loss_func: takes a loss of slopes of a prediction and a target, whose value for a batch is a sum "
-            f"over rows or entries, as in compute_loss_func(slopes.cross_entropy), got {shown}"
+            f"over rows or entries, as in compute_loss_func(slopes.cross_entropy), got {got}"
+        )
+    check_options("compute_loss_func", loss, options, OF_TRAINER, "the Trainer counts the labels, and divides by them")
+    loss.with_(**{name: value for name, value in options.items() if name in loss.parameters})
+    if shift not in (True, False, None):
+        raise TypeError(f"compute_loss_func: shift must be True, False or None, got {shown(shift)}")
+    if shift and not kind.takes_labels:
+        raise ValueError(
+            f"compute_loss_func: shift is for tokens' labels, which {loss.name} does not take: leave it out"
         )
     return partial(_loss_of_outputs, loss=loss, shift=shift, options=options)
 
@@ -122,6 +137,10 @@ def _loss_of_outputs(
             "model, whose token t predicts label t + 1, or shift=False for any other"
         )
     if shift:
+        if labels.ndim < 2:
+            raise ValueError(
+                f"compute_loss_func: labels {tuple(labels.shape)} are not of tokens [batch, tokens]: leave shift out"
+            )
         logits, labels = logits[..., :-1, :], labels[..., 1:]
     if not loss.kind.takes_labels and logits.shape == (*labels.shape, 1):
         logits = logits[..., 0]
