@@ -1,5 +1,6 @@
 """Every transform of torch works on every card, and gives the derivative that the card states."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -435,6 +436,39 @@ def test_gradients_of_both_arguments_are_those_of_one_however_large(name, option
     (alone,) = torch.autograd.grad(card(first, second.detach(), *signs).sum(), first)
     torch.testing.assert_close(joint[0], alone, rtol=1e-4, atol=1e-5)
     assert not joint[1][card(first, second, *signs) < torch.inf].isnan().any()
+
+
+LEARNED = [card for card in dict.fromkeys(CARDS.values()) if isinstance(card, Loss) and len(card.kind.learned) > 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("one", LEARNED, ids=lambda card: card.name)
+def test_all_outputs_of_a_model_have_gradients_where_one_has(one, dtype):
+    drawn = [torch.from_numpy(np.asarray(x)) for x in one.kind.examples(one.settings).stress(np.random.default_rng(0))]
+    given = [x.to(dtype) if x.is_floating_point() else x for x in drawn]
+    all_ = [x.clone().requires_grad_(place in one.kind.learned) for place, x in enumerate(given)]
+    values = one(*all_, reduction="none")
+    values[values.isfinite()].sum().backward()
+    assert all(x.grad is None or x.grad[values.isfinite()].isfinite().all() for x in all_)
+
+
+def of_all(card, *numbers, dtype=torch.float32):
+    """Gradients of a value by the numbers."""
+    given = [torch.tensor([number], dtype=dtype, requires_grad=True) for number in numbers]
+    card(*given).backward()
+    return [x.grad.item() for x in given]
+
+
+def test_gradients_by_further_outputs_at_large_numbers():
+    assert of_all(slopes.zero_inflated_poisson_nll, 89.0, 0.0, 0.0)[::2] == [0, -0.5]
+    assert of_all(slopes.crps_gaussian, 1e6, 0.0, 1e-33)[0] == 1
+    assert of_all(slopes.crps_gaussian, 1e6, 0.0, 1e-33)[2] == pytest.approx(-0.5 / (math.pi * 1e-33) ** 0.5, rel=1e-6)
+    for evidence in (0.5, 1.0, 2.0, 1e4, 1e7):
+        single, double = (
+            of_all(slopes.evidential_nll, 60.0, -0.5, evidence, 100.0, 1.0, dtype=dtype)[2]
+            for dtype in (torch.float32, torch.float64)
+        )
+        assert single == pytest.approx(double, rel=1e-5)
 
 
 def test_gradients_flow_to_tensor_parameters():

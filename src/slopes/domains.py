@@ -126,7 +126,8 @@ class Interval(Domain):
         if isinstance(value, list):
             return f"{shown(value)}; give an array"
         if not isinstance(value, np.ndarray):
-            return shown(value)
+            is_infinite = isinstance(value, (float, np.floating)) and abs(value) == math.inf
+            return f"{shown(value)}; give a finite number" if is_infinite else shown(value)
         if value.dtype.kind not in "fiu":
             return f"an array of dtype {value.dtype}"
         wrong = value[~self.contains(value)][0]

@@ -20,6 +20,7 @@ from slopes.ops import (
     log1p,
     log2,
     maximum,
+    minimum,
     pi,
     product,
     ratio,
@@ -186,9 +187,11 @@ def crps_gaussian(prediction, target, variance):
     Far from the target it grows like `mae`, where `gaussian_nll` grows like `mse`; near a variance of 0 it is `mae`.
     The value is the one at the target, and two terms that vanish there, so that nothing cancels.
     """
-    spread = _root_of_twice(variance)
-    x = _residual_over(prediction, target, spread)
-    return (prediction - target) * erf(x) + spread * (CENTRE + INVERSE_ROOT_PI * expm1(-x * x))
+    spread, residual = _root_of_twice(variance), prediction - target
+    is_far = absolute(residual) > 30 * spread  # a quotient's slope may overflow there, beside a slope of 0
+    x = where(is_far, 0.0, residual) / where(is_far, 1.0, spread)
+    side, rest = where(is_far, sign(residual), erf(x)), where(is_far, -1.0, expm1(-x * x))
+    return residual * side + spread * (CENTRE + INVERSE_ROOT_PI * rest)
 
 
 @crps_gaussian.derivative
@@ -247,7 +250,8 @@ def _(prediction, target, evidence, shape, scale):
 
 def _spread(evidence, scale):
     """Size of a residual that doubles the argument of Student's logarithm."""
-    return sqrt2 * sqrt(scale) / sqrt(evidence / (1 + evidence))
+    less, more = minimum(evidence, 1.0), maximum(evidence, 1.0)  # each form has a slope that cancels at the other's
+    return sqrt2 * sqrt(scale) * where(evidence > 1, sqrt(1 + 1 / more), 1 / sqrt(less / (1 + less)))
 
 
 @loss(
@@ -348,14 +352,16 @@ def zero_inflated_poisson_nll(prediction, target, zero_logit):
     terms of the target alone are left out. Nothing cancels where a 0 is nearly certain, and a rate in an exponent has
     further digits.
     """
-    rate, cost = exp(prediction), softplus(zero_logit)
+    cost, is_zero = softplus(zero_logit), target <= 0
+    is_endless = is_zero & (exp(prediction) == inf)  # then the share alone gives a 0
+    rate = exp(where(is_endless, 0.0, prediction))
     counted = sigmoid(-zero_logit, times=-expm1(-rate))  # the probability of no 0
     is_likely = counted < 0.5
     sum_ = where(rate == inf, inf, zero_logit + rate)
     unlikely = cost + where(sum_ < 0, rate - softplus(sum_), -softplus(-sum_) - zero_logit)
     zero = where(is_likely, -log1p(-where(is_likely, counted, 0.0)), unlikely)
-    count = cost + where(rate == inf, rate, rate - ops.scaled(prediction, target))
-    return where(target <= 0, zero, count)
+    count = cost + where(rate == inf, rate, rate - ops.scaled(where(is_zero, 0.0, prediction), target))
+    return where(is_zero, where(is_endless, softplus(-zero_logit), zero), count)
 
 
 @zero_inflated_poisson_nll.derivative
