@@ -4,10 +4,14 @@ An error is allowed only where it is listed, with why it is true; and what is li
 stays true when a library mends its own.
 """
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
+import torch
+
+import slopes
 import well_kept
 from helpers import mark_exhaustive
 from slopes.auditing.behaviour import CHECKS
@@ -15,6 +19,8 @@ from slopes.auditing.discovery import subject_of
 from slopes.auditing.examination import examine
 from slopes.auditing.report import run
 from slopes.auditing.torch_state import undisturbed
+
+THREE = torch.tensor([1.0, 2.0, 5.0])
 
 
 def errors(report):
@@ -54,3 +60,40 @@ def test_few_losses_are_asked_about():
 
 def test_every_true_error_is_of_a_subject_that_is_tried():
     assert well_kept.TRULY_WRONG.keys() <= {*well_kept.TORCH, *well_kept.PACKAGES}
+
+
+def width(prediction, target):
+    return slopes.multi_quantile(prediction, target, quantiles=(0.1, 0.5, 0.9))
+
+
+def of_an_axis(prediction, target, dim=-1):
+    return torch.nn.functional.cross_entropy(prediction.movedim(dim, 1), target)
+
+
+#: Losses with a number for each class or prediction, and so rows of one length; the last takes rows on an axis.
+OF_ONE_WIDTH = {
+    "class weights": lambda: torch.nn.CrossEntropyLoss(weight=THREE),
+    "class weights of nn": lambda: slopes.nn.CrossEntropyLoss(weight=THREE),
+    "weights of yes": lambda: torch.nn.BCEWithLogitsLoss(pos_weight=THREE),
+    "levels in a function": lambda: width,
+    "levels": lambda: slopes.multi_quantile.with_(quantiles=(0.1, 0.5, 0.9)),
+    "a module": lambda: slopes.nn.module(slopes.multi_quantile.with_(quantiles=(0.1, 0.5, 0.9))),
+    "a prior": lambda: slopes.logit_adjusted.with_(prior=THREE),
+    "margins in NumPy": lambda: slopes.margin_softmax.with_(margin=np.array([0.1, 0.2, 0.3])),
+    "an axis": lambda: of_an_axis,
+    "many classes": lambda: torch.nn.CrossEntropyLoss(weight=torch.ones(1000)),
+}
+
+
+@pytest.mark.parametrize("name", OF_ONE_WIDTH)
+def test_losses_of_rows_of_one_length(name):
+    report = examine(OF_ONE_WIDTH[name](), {})
+    assert errors(report) == set(), str(report)
+    assert not any(finding.check == "idle_options" for finding in report.findings)
+
+
+def test_rows_have_the_length_of_an_example():
+    example = torch.randn(8, 5), torch.randint(5, (8,))
+    report = examine(slopes.cross_entropy, {"example": example})
+    assert "prediction (8, 5) of logits" in str(report)
+    assert errors(report) == set(), str(report)

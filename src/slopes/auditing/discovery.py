@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +23,7 @@ from slopes.auditing.signatures import EXTRAS, attribute_of, has_roles, reductio
 from slopes.auditing.source import source_of
 from slopes.auditing.subject import NotATensor, Subject, SubjectError
 from slopes.auditing.torch_state import SETTINGS
+from slopes.auditing.widths import has_row, widths_of, with_widths
 from slopes.card import Activation, Card, Loss, Map
 from slopes.kinds import DISTRIBUTION, KINDS, MULTILABEL, TRIPLETS, Kind
 from slopes.kinds.spaces import LOG_PROBABILITIES, Space
@@ -60,7 +63,9 @@ def subject_of(
         return subject
 
     with preserved(SETTINGS):
-        form = _of_card(thing) if isinstance(thing, Card) else _find(thing, declared, make)
+        form = _of_card(thing, declared.example) if isinstance(thing, Card) else _find(thing, declared, make)
+    if isinstance(thing, Card) and has_row(thing):
+        thing = _as_function(thing)
     if framework.is_narrow:
         form = replace(form, dtype=torch.float32)
     subject = make(form)
@@ -78,10 +83,23 @@ def make_instance(thing: type, spec: str | None) -> Any:
         ) from error
 
 
-def _of_card(card: Card) -> Form:
+def _as_function(card: Card) -> Any:
+    """A card with a row of numbers as a parameter, which takes rows of one length, and arrays of one library.
+
+    Its promises are those of the card with numbers.
+    """
+    bound = {name: torch.as_tensor(x) if isinstance(x, np.ndarray) else x for name, x in card.bound.items()}
+    return functools.partial(card._root, **bound)
+
+
+def _of_card(card: Card, example: Any = None) -> Form:
     if isinstance(card, Loss):
         kind = card.kind
         shape = (2, 12, 3) if kind.has_regions else ROWS_2 if kind.rowwise else (8,)
+        if kind.rowwise and (widths := widths_of(card)):
+            shape = (*shape[:-1], widths[0])
+        if example is not None:
+            shape = tuple(example[0].shape)
         reduction = "keyword" if card.has_values else None
         return Form(kind=kind, shape=shape, settings=card.settings, reduction=reduction)
     assert isinstance(card, Activation)
@@ -111,7 +129,7 @@ def _fitting(thing: Any, names: list[str] | None, declared: Declared, make: Call
     title = str(attribute_of(thing, "__name__", type(thing).__name__))
     named = None if declared.kind else suggested(names or [], title)
     told = has_roles(names or [])
-    groups = list(candidates(names, declared, named))
+    groups = [with_widths(group, widths_of(thing)) for group in candidates(names, declared, named)]
     if declared.framework is not None and FRAMEWORKS[declared.framework].has_last_axis:
         groups = [group for group in map(with_axis, groups) if group]
     form, score = _fittest(make, groups, named, told)
@@ -314,7 +332,8 @@ def _shaped(form: Form, thing: Any, declared: Declared, make: Callable[[Form], S
     shapes = ((form.shape, form.axis), *LABELLED) if form.kind is not None and form.kind.rowwise else (
         (form.shape, -1), (IMAGE, -1)
     )  # fmt: skip
-    return _accepted(make, [replace(form, shape=shape, axis=axis) for shape, axis in shapes])[0] or form
+    forms = with_widths([replace(form, shape=shape, axis=axis) for shape, axis in shapes], widths_of(thing))
+    return _accepted(make, forms)[0] or form
 
 
 def _values_of(x: Tensor, space: Space, form: Form) -> str:

@@ -21,6 +21,7 @@ from slopes.auditing.report import Finding, Report, Skip, run
 from slopes.auditing.source import evaluate, source_of
 from slopes.auditing.subject import NotATensor, SubjectError
 from slopes.auditing.torch_state import undisturbed
+from slopes.auditing.widths import has_row
 from slopes.card import Card, MixedSum, Sum
 from slopes.loading import describe
 
@@ -50,7 +51,7 @@ def examine(
         subject.growth = measure(subject)
         compare = fingerprint if against is None else comparison(subject, against)
         report = Report(subject.name, facts=facts)
-        if isinstance(thing, Card) and not isinstance(thing, MixedSum):  # its terms are cards of their own
+        if isinstance(thing, Card) and not (isinstance(thing, MixedSum) or has_row(thing)):
             run(cards.subject.Subject(thing, seed, quick), cards.CHECKS, report, watch)
         run(subject, CHECKS, report, watch)
         if not subject.form.sure:
@@ -108,8 +109,8 @@ def _not_called(thing: Any, spec: str | None, error: SubjectError) -> Report:
     try:
         finding = error.finding(
             f"training cannot start: it {told}, however it is called",
-            "say what it takes with kind= and space=, or make it take a prediction and a target alone "
-            "(functools.partial binds the rest)",
+            "say what it takes with kind= and space=, or give example=(prediction, target) that it takes, or make it "
+            "take a prediction and a target alone (functools.partial binds the rest)",
         )
     except Exception:  # no evidence, because the same call succeeds now
         finding = Finding(

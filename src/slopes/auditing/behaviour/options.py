@@ -32,6 +32,8 @@ MANNERS = re.compile(
 SPEED = re.compile(r"performance|faster|speed|memory", re.IGNORECASE)
 #: Names of sizes, which some constructors take for other parts of a model.
 SIZES = re.compile(r"num_|^n_|_num$|classes|features|channels|size|dim$|length|width|height")
+#: Names of axes.
+AXES = re.compile(r"(^|_)(axis|dim)$")
 INTEGERS, FLOATS = (0, 1, 2, 3, 5, -1), (0.0, 1.0, 0.5, 2.0, -1.0, 10.0, 1e3)
 Outcome = tuple[tuple[Tensor, ...], ...]
 
@@ -126,9 +128,11 @@ def _idle_values(
         if key not in known:
             known[key] = _outcome(subject, context, batches)
         base = known[key]
-        for value in option.others:
+        for value in (*option.others, *_labels(option, batches)):
             if base is None:
                 break
+            if AXES.search(option.name) and (value - option.value) % len(subject.form.shape) == 0:
+                continue  # the same axis, counted from the other end
             came = _outcome(subject, {**context, (option.name, option.of_call): value}, batches, option.name)
             if came is not None and not _same(base, came):
                 return []
@@ -137,6 +141,12 @@ def _idle_values(
         if not accepted:
             return []
     return accepted
+
+
+def _labels(option: Option, batches: list[Arguments]) -> list[int]:
+    """A label of each batch, which an option may name, as `ignore_index` does; none for an option of other numbers."""
+    integers = [x for batch in batches for x in batch if not x.is_floating_point() and x.numel()]
+    return [int(x.reshape(-1)[0]) for x in integers] if type(option.value) is int else []
 
 
 Context = Mapping[tuple[str, bool], Any]
