@@ -339,6 +339,112 @@ def test_losses_whose_hessian_vanishes_learn(chosen):
     assert objective.mean_loss(raw, NOISY) < 0.9 * objective.mean_loss(start, NOISY)
 
 
+@pytest.mark.parametrize("chosen", [cauchy, slopes.barron_general.with_(alpha=-2.0)], ids=named)
+def test_the_start_is_the_best_of_several_valleys(chosen):
+    target = np.r_[np.full(30, -5.0), np.full(70, 15.0)] + RNG.normal(0, 0.3, 100)
+    start = boosting.xgboost(chosen).start(target)
+    assert start == pytest.approx(15, abs=0.2)
+    costs = [float(chosen(np.full(100, score), target)) for score in np.linspace(14, 16, 201)]
+    assert float(chosen(np.full(100, start), target)) <= min(costs)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "target", "message"),
+    [
+        (
+            slopes.binary_cross_entropy,
+            [1.0, 2.0],
+            r"binary_cross_entropy: target must be probabilities in \[0, 1\], got 2",
+        ),
+        (slopes.hinge, [0.0, 1.0], "hinge: target must be -1 or 1, got 0.0"),
+        (slopes.poisson_nll, [-1.0, 1.0], "poisson_nll: target must be >= 0, got -1.0"),
+        (slopes.gamma_deviance, [0.0, 1.0], "gamma_deviance: target must be > 0, got 0.0"),
+        (slopes.huber, [np.nan, 1.0], "boosting: targets must be finite, got nan"),
+    ],
+)
+def test_targets_that_the_loss_refuses(chosen, target, message):
+    objective = boosting.xgboost(chosen)
+    for call in (objective.gradient_and_hessian, objective.mean_loss):
+        with pytest.raises(ValueError, match=message):
+            call(np.zeros(2), np.array(target))
+    with pytest.raises(ValueError, match=message):
+        boosting.catboost(chosen).calc_ders_range(np.zeros(2), target, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (([],), r"a start needs a row of targets, one at least, got shape \(0,\)"),
+        ((3.0,), r"a start needs a row of targets, one at least, got shape \(\)"),
+        (([0, 1, 2], [1.0, 1.0]), r"weights \(2,\) must have the shape of the targets, \(3,\)"),
+        (([0, 1], [0.0, 0.0]), "weights must be finite and >= 0, and one of them > 0"),
+        (([0, 1], [-1.0, 1.0]), "weights must be finite and >= 0"),
+        (([0, 1], [np.nan, 1.0]), "weights must be finite and >= 0"),
+    ],
+)
+def test_a_start_of_nothing_is_refused(given, message):
+    for card in (slopes.huber, slopes.cross_entropy):
+        with pytest.raises(ValueError, match=f"^boosting: {message}"):
+            boosting.xgboost(card).start(*given)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"factor": "2"}, ValueError, "factor must be > 0, got '2'"),
+        ({"factor": np.inf}, ValueError, "factor must be > 0, got inf; give a finite number"),
+        (
+            {"hessian": ["exact"]},
+            ValueError,
+            r"hessian must be one of filled, floored, exact, constant, got \['exact'\]",
+        ),
+        ({"inverse": 3}, TypeError, "inverse must be a function of raw scores, got 3"),
+        (
+            {"label_smoothing": 0.1},
+            TypeError,
+            "label_smoothing belongs to a call of cross_entropy, which boosting makes",
+        ),
+    ],
+)
+def test_options_of_an_objective(options, error, message):
+    with pytest.raises(error, match=f"^boosting: {message}"):
+        boosting.xgboost(slopes.cross_entropy, **options)
+
+
+@pytest.mark.filterwarnings("ignore:The argument .eval_set. is deprecated")  # newer releases alone have another
+def test_the_metric_stops_lightgbm_as_scikit_learn_has_it():
+    lightgbm = pytest.importorskip("lightgbm")
+    common = {"n_estimators": 200, "learning_rate": 0.5, "n_jobs": 1}
+    objective = boosting.lightgbm(slopes.huber)
+    model = lightgbm.LGBMRegressor(objective=objective, verbose=-1, **common)
+    stop = lightgbm.early_stopping(5, verbose=False)
+    halves = slice(None, None, 2), slice(1, None, 2)
+    (x, y, w), (held, truth, weight) = ((X[half], NOISY[half], WEIGHT[half]) for half in halves)
+    model.fit(
+        x, y, w, eval_set=[(held, truth)], eval_sample_weight=[weight], eval_metric=objective.metric, callbacks=[stop]
+    )
+    told = model.evals_result_["valid_0"]["huber"]
+    assert model.best_iteration_ < 200
+    raw = model.predict(held, raw_score=True)
+    assert told[model.best_iteration_ - 1] == pytest.approx(slopes.huber(raw, truth, weight=weight), rel=1e-6)
+
+
+@pytest.mark.packages
+def test_the_metric_stops_xgboost_as_scikit_learn_has_it():
+    xgboost = pytest.importorskip("xgboost")
+    objective = boosting.xgboost(slopes.huber)
+    model = xgboost.XGBRegressor(
+        objective=objective, eval_metric=objective.metric, early_stopping_rounds=5, n_estimators=200, n_jobs=1,
+    )  # fmt: skip
+    model.fit(
+        X[::2], NOISY[::2], eval_set=[(X[1::2], NOISY[1::2])], sample_weight_eval_set=[WEIGHT[1::2]], verbose=False
+    )
+    told = model.evals_result()["validation_0"]["metric"]
+    assert model.best_iteration < 199
+    raw = model.predict(X[1::2], output_margin=True)
+    assert told[model.best_iteration] == pytest.approx(slopes.huber(raw, NOISY[1::2], weight=WEIGHT[1::2]), rel=1e-5)
+
+
 def test_lightgbm_is_told_the_metric():
     lightgbm = pytest.importorskip("lightgbm")
     objective, told = boosting.lightgbm(slopes.half_mse), {}

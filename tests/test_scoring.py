@@ -40,3 +40,16 @@ def test_losses_of_other_predictions_are_refused(chosen):
 def test_only_losses_score():
     with pytest.raises(TypeError, match=r"takes a loss of slopes, as in slopes.scorer\(slopes.pinball\), got 3"):
         slopes.scorer(3)
+
+
+def test_a_weight_of_a_sample_is_for_all_of_its_outputs():
+    rng = np.random.default_rng(0)
+    x, y, weight = rng.normal(size=(20, 2)), rng.normal(size=(20, 3)), rng.uniform(0.5, 2, 20)
+    model = DummyRegressor().fit(x, y)
+    due = -(weight[:, None] * (model.predict(x) - y) ** 2).sum() / (3 * weight.sum())
+    assert slopes.scorer(slopes.mse)(model, x, y, sample_weight=weight) == pytest.approx(due, rel=1e-12)
+
+
+def test_a_keyword_of_a_call_is_no_parameter():
+    with pytest.raises(TypeError, match=r"^scorer: reduction belongs to a call of mse, which scorer makes by itself"):
+        slopes.scorer(slopes.mse, reduction="sum")

@@ -23,6 +23,11 @@ class LightGBMObjective(Callback):
         start = np.asarray(self.start(target, weight))
         return np.broadcast_to(start, (len(target), *start.shape)).copy()
 
-    def metric(self, raw: Any, data: Any) -> tuple[str, float, bool]:
-        """Return (name, weighted mean loss, False), for `feval`; the last: a higher loss is no better."""
-        return self.loss.name, self.mean_loss(raw, data.get_label(), data.get_weight()), False
+    def metric(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[str, float, bool]:
+        """Return (name, weighted mean loss, False); the last: a higher loss is no better.
+
+        It takes (raw scores, data set), as a `feval`, or (targets, raw scores, weights), as an `eval_metric`.
+        """
+        if hasattr(second, "get_label"):
+            first, second, sample_weight = second.get_label(), first, second.get_weight()
+        return self.loss.name, self.mean_loss(second, first, sample_weight), False

@@ -20,6 +20,11 @@ class XGBoostObjective(Callback):
 
     library = "xgboost"
 
-    def metric(self, raw: Any, data: Any) -> tuple[str, float]:
-        """Return (name, weighted mean loss), for `custom_metric`."""
-        return self.loss.name, self.mean_loss(raw, data.get_label(), data.get_weight())
+    def metric(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[str, float] | float:
+        """Return (name, weighted mean loss) for (raw scores, data set), as a `custom_metric`.
+
+        For scikit-learn's arguments (targets, raw scores, weights), as an `eval_metric`, return the loss alone.
+        """
+        if hasattr(second, "get_label"):
+            return self.loss.name, self.mean_loss(first, second.get_label(), second.get_weight())
+        return self.mean_loss(second, first, sample_weight)

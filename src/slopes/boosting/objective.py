@@ -10,11 +10,15 @@ from scipy.optimize import brentq, minimize
 
 from slopes.boosting.derivatives import Derivatives
 from slopes.card import Loss
-from slopes.domains import shown
+from slopes.card.base import bind_parameters
+from slopes.domains import Interval, shown
+from slopes.readings import numpy
 
 FLOOR = 1e-16
+FACTOR = Interval(0.0)
 #: values that replace a Hessian that is not positive
 POLICIES = {"filled": 1.0, "floored": FLOOR, "exact": None, "constant": None}
+TRIED = 65  #: scores, in search of the best valley
 FARTHEST = 700.0  #: the exponential of a larger score may be infinite
 
 
@@ -29,11 +33,12 @@ class Objective:
     ) -> None:  # fmt: skip
         if not isinstance(loss, Loss):
             raise TypeError(f"boosting: takes a loss of slopes, such as slopes.huber, got {shown(loss)}")
-        if hessian not in POLICIES:
-            raise ValueError(f"boosting: hessian must be one of {', '.join(POLICIES)}, got {hessian!r}")
-        if not factor > 0:
-            raise ValueError(f"boosting: factor must be > 0, got {factor!r}")
-        self.loss = loss.with_(**parameters)
+        if not isinstance(hessian, str) or hessian not in POLICIES:
+            raise ValueError(f"boosting: hessian must be one of {', '.join(POLICIES)}, got {shown(hessian)}")
+        FACTOR.check("boosting", "factor", factor)
+        if not (inverse is None or callable(inverse)):
+            raise TypeError(f"boosting: inverse must be a function of raw scores, got {shown(inverse)}")
+        self.loss = bind_parameters("boosting", loss, parameters)
         self.hessian, self.factor = hessian, factor
         link = _inverse_link(self.loss)
         self.inverse, self._has_link = inverse or link, link is not _unchanged
@@ -61,14 +66,21 @@ class Objective:
         """Return the best constant raw score, or the best row of scores for classes from 0 on.
 
         It is 0 where no finite score is best, as for logistic loss with targets that are all 1. Raises ValueError for
-        targets that the loss refuses.
+        targets that the loss refuses, and for weights that have no positive sum.
         """
         target = self._target(target)
+        if target.ndim != 1 or not len(target):
+            raise ValueError(f"boosting: a start needs a row of targets, one at least, got shape {target.shape}")
         weight = np.ones(len(target)) if weight is None else np.asarray(weight, np.float64)
+        if weight.shape != target.shape:
+            raise ValueError(f"boosting: weights {weight.shape} must have the shape of the targets, {target.shape}")
+        if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.any()):
+            raise ValueError("boosting: weights must be finite and >= 0, and one of them > 0")
         if self.loss.rowwise:
             return self._best_row(target, weight)
-        self.loss(np.zeros(len(target)), target)
+        return self._best_score(target, weight)
 
+    def _best_score(self, target: Any, weight: Any) -> float:
         def rise(score: float) -> float:
             return float(weight @ self._derivatives(np.full(len(target), float(score)), target)[0])
 
@@ -79,8 +91,20 @@ class Objective:
             high *= 2.0
         if not (rise(low) <= 0 <= rise(high)):
             return 0.0
-        score = float(brentq(rise, low, high, xtol=1e-13, rtol=1e-14))
+        if self.loss.bound or not self.loss.claims.convex:  # a claim is of the parameters by default
+            low, high = self._valley(target, weight, low, high)
+        score = float(brentq(rise, low, high, xtol=1e-13, rtol=1e-14)) if rise(low) <= 0 <= rise(high) else low
         return 0.0 if self._has_link and abs(score) > FARTHEST else score
+
+    def _valley(self, target: Any, weight: Any, low: float, high: float) -> tuple[float, float]:
+        """Neighbours of the best of many scores, as a loss that is not convex has several valleys."""
+        scores = np.linspace(low, high, TRIED)
+        if not self._has_link:  # scores are of the target's size
+            scores = np.concatenate([scores, np.quantile(target, np.linspace(0, 1, TRIED))])
+        scores = np.unique(scores)
+        costs = [weight @ self.loss(np.full(len(target), score), target, reduction="none") for score in scores]
+        best = int(np.argmin(costs))
+        return float(scores[max(best - 1, 0)]), float(scores[min(best + 1, len(scores) - 1)])
 
     def _best_row(self, target: Any, weight: Any) -> Any:
         shares = np.bincount(target, weight)
@@ -105,10 +129,14 @@ class Objective:
         return float(self.loss(np.asarray(raw, np.float64), self._target(target), weight=weight))
 
     def _target(self, target: Any) -> Any:
-        """The target as numbers, of classes as integers; raise ValueError for a class that is no integer from 0 on."""
+        """The target as numbers, of classes as integers; raise ValueError for one that the loss refuses."""
         target = np.asarray(target)
         if not self.loss.rowwise:
-            return target.astype(np.float64)
+            numbers = target.astype(np.float64)
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"boosting: targets must be finite, got {numbers[~np.isfinite(numbers)][0]}")
+            self.loss.kind.spaces(self.loss.settings)[1].check(numpy, self.loss.name, "target", numbers, target)
+            return numbers
         if target.dtype.kind not in "biuf":
             raise ValueError(f"boosting: classes must be numbered from 0, got an array of dtype {target.dtype}")
         wrong = ~((target >= 0) & (target % 1 == 0))

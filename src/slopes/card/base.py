@@ -310,6 +310,17 @@ def _rebind(root: Card, bound: dict[str, Any]) -> Card:
     return root.with_(**bound)
 
 
+def bind_parameters(owner: str, card: Card, parameters: Mapping[str, Any]) -> Any:
+    """Return the card with parameters bound, for an owner that calls it; raise TypeError for a keyword of a call."""
+    for name in parameters:
+        if name in card._keywords() and name not in card.parameters:
+            raise TypeError(
+                f"{owner}: {name} belongs to a call of {card.name}, which {owner} makes by itself; only parameters are "
+                "bound here, and slopes.loss makes a loss of your own"
+            )
+    return card.with_(**parameters)
+
+
 def with_keywords(signature: inspect.Signature, **added: tuple[Any, Any]) -> inspect.Signature:
     """Return the signature with further keywords, each with its default and annotation."""
     keywords = [
