@@ -63,6 +63,16 @@ TARGETS = {
 }
 
 
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("rows", [4, 5000])
+def test_the_derivative_at_nan_is_nan(name, rows):
+    card = cauchy if name == "cauchy" else getattr(slopes, name)
+    raw = np.zeros(rows)
+    raw[1] = np.nan
+    gradient, _ = boosting.xgboost(card).gradient_and_hessian(raw, np.resize(TARGETS[name], rows))
+    assert (np.isnan(gradient) == np.isnan(raw)).all()
+
+
 def autograd(card, raw, target):
     torch = pytest.importorskip("torch")
     z = torch.tensor(raw, requires_grad=True)
@@ -372,6 +382,27 @@ def test_targets_that_the_loss_refuses(chosen, target, message):
 
 
 @pytest.mark.parametrize(
+    ("chosen", "junk"),
+    [(slopes.binary_cross_entropy, 7.0), (slopes.hinge, 0.0), (slopes.huber, np.nan), (slopes.cross_entropy, -1.0)],
+)
+def test_a_weight_of_0_hides_a_target(chosen, junk):
+    raw = RNG.normal(size=(4, 3)[: 1 + chosen.rowwise])
+    target, weight = np.array([junk, 1.0, 1.0, 1.0]), np.array([0.0, 1.0, 2.0, 3.0])
+    given, without = boosting.xgboost(chosen), boosting.xgboost(chosen)
+    assert given.mean_loss(raw, target, weight) == without.mean_loss(raw[1:], target[1:], weight[1:])
+    for found, due in zip(
+        given.gradient_and_hessian(raw, target, weight),
+        without.gradient_and_hessian(raw[1:], target[1:], weight[1:]),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, [0 * due[0], *due])
+    if not chosen.rowwise:
+        assert given.start(target, weight) == without.start(target[1:], weight[1:])
+    with pytest.raises(ValueError, match=r"target must|finite|numbered from 0"):
+        given.mean_loss(raw, target)
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         (([],), r"a start needs a row of targets, one at least, got shape \(0,\)"),
@@ -416,14 +447,14 @@ def test_the_metric_stops_lightgbm_as_scikit_learn_has_it():
     lightgbm = pytest.importorskip("lightgbm")
     common = {"n_estimators": 200, "learning_rate": 0.5, "n_jobs": 1}
     objective = boosting.lightgbm(slopes.huber)
-    model = lightgbm.LGBMRegressor(objective=objective, verbose=-1, **common)
+    model = lightgbm.LGBMRegressor(objective=objective, metric="None", verbose=-1, **common)
     stop = lightgbm.early_stopping(5, verbose=False)
     halves = slice(None, None, 2), slice(1, None, 2)
     (x, y, w), (held, truth, weight) = ((X[half], NOISY[half], WEIGHT[half]) for half in halves)
     model.fit(
         x, y, w, eval_set=[(held, truth)], eval_sample_weight=[weight], eval_metric=objective.metric, callbacks=[stop]
     )
-    told = model.evals_result_["valid_0"]["huber"]
+    (told,) = model.evals_result_["valid_0"].values()
     assert model.best_iteration_ < 200
     raw = model.predict(held, raw_score=True)
     assert told[model.best_iteration_ - 1] == pytest.approx(slopes.huber(raw, truth, weight=weight), rel=1e-6)

@@ -195,6 +195,13 @@ def test_show_prints_a_picture_and_facts(monkeypatch):
     assert "\x1b" not in told.output
 
 
+def test_a_curve_has_as_many_predictions_as_a_parameter_has_levels():
+    (told,) = json.loads(run("show", "multi_quantile(quantiles=(0.1, 0.5, 0.9))", "--json").output)
+    (line,) = told["curve"]["lines"]
+    assert line["value"][0] == pytest.approx(4 * (0.1 + 0.5 + 0.9) / 3 - 0.8 / 3)  # residuals of 5, 4 and 3
+    assert line["slope"][-1] == pytest.approx((0.9 + 0.5 + 0.1) / 3)
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg", "html"])
 def test_show_writes_a_file(suffix, folder):
     told = run("show", "mine.py:bent(alpha=3)", "--out", f"bent.{suffix}")

@@ -51,10 +51,10 @@ class Objective:
     def gradient_and_hessian(self, raw: Any, target: Any, weight: Any = None) -> tuple[Any, Any]:
         """Return the derivatives of the weighted loss of each row by its raw score, in the shape of `raw`.
 
-        A row of scores, one per class, has the diagonal of its Hessian.
+        A row of scores, one per class, has the diagonal of its Hessian. A target of weight 0 may be anything.
         """
         raw = np.asarray(raw)
-        gradient, hessian = self._derivatives(raw, self._target(target))
+        gradient, hessian = self._derivatives(raw, self._target(target, weight))
         if self.hessian == "constant":
             hessian = np.ones(raw.shape)
         if weight is not None and len(weight):
@@ -68,7 +68,7 @@ class Objective:
         It is 0 where no finite score is best, as for logistic loss with targets that are all 1. Raises ValueError for
         targets that the loss refuses, and for weights that have no positive sum.
         """
-        target = self._target(target)
+        target = self._target(target, weight)
         if target.ndim != 1 or not len(target):
             raise ValueError(f"boosting: a start needs a row of targets, one at least, got shape {target.shape}")
         weight = np.ones(len(target)) if weight is None else np.asarray(weight, np.float64)
@@ -126,11 +126,18 @@ class Objective:
     def mean_loss(self, raw: Any, target: Any, weight: Any = None) -> float:
         """Return the weighted mean loss of raw scores."""
         weight = None if weight is None or not len(weight) else np.asarray(weight, np.float64)
-        return float(self.loss(np.asarray(raw, np.float64), self._target(target), weight=weight))
+        return float(self.loss(np.asarray(raw, np.float64), self._target(target, weight), weight=weight))
 
-    def _target(self, target: Any) -> Any:
-        """The target as numbers, of classes as integers; raise ValueError for one that the loss refuses."""
+    def _target(self, target: Any, weight: Any) -> Any:
+        """The target as numbers, of classes as integers; raise ValueError for one that the loss refuses.
+
+        Those of weight 0 are filled.
+        """
         target = np.asarray(target)
+        if weight is not None and np.shape(weight) == target.shape:
+            space = self.loss.kind.spaces(self.loss.settings)[1]
+            filler = 0 if self.loss.rowwise else space.filler(numpy, target)
+            target = np.where(np.asarray(weight) == 0, filler, target)
         if not self.loss.rowwise:
             numbers = target.astype(np.float64)
             if not np.isfinite(numbers).all():

@@ -193,7 +193,7 @@ KINDS: dict[str, Kind] = {
             "forecasts",
             (PREDICTION, TARGET._replace(row=False)),
             rowwise=True,
-            about="x in prediction (x − 1, x + 1), the target being 0",
+            about="x in predictions x − 1 to x + 1",
             data="several predictions of one number",
             guess=7,
             title_parts=("crps",),

@@ -23,7 +23,7 @@ Ordered = Iterator[tuple[str, Arguments, Arguments]]
 
 class Examples:
     def __init__(self, kind: Kind, settings: dict[str, Any]) -> None:
-        self.kind, self.spaces = kind, kind.spaces(settings)
+        self.kind, self.settings, self.spaces = kind, settings, kind.spaces(settings)
         self.space = self.spaces[0]  #: of the first argument
         self.goal = self.spaces[1] if len(self.spaces) > 1 else self.space  #: space of the target
 

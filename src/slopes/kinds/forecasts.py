@@ -40,8 +40,15 @@ class ForecastExamples(Examples):
         yield "where all predictions are the target", (_rows_of(target, first.shape[-1]), target)
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """Two predictions pass the target together."""
-        return self.kind.about, {"": (np.stack([x - 1, x + 1], axis=-1), np.zeros_like(x))}
+        """Two predictions pass the target together, or as many as a parameter has numbers."""
+        lengths = (shape[0] for shape in map(_shape, self.settings.values()) if shape)
+        places = np.linspace(-1, 1, next(lengths, 2))
+        return self.kind.about, {"": (x[..., None] + places, np.zeros_like(x))}
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The shape of a parameter, of a tuple as of an array."""
+    return (len(value),) if isinstance(value, tuple) else tuple(value.shape) if is_array(value) else ()
 
 
 def _rows_of(target: Any, length: int) -> Any:
@@ -72,7 +79,7 @@ class Forecasts(Kind):
         )
         length = batch.arguments[0].shape[-1]
         for name, value in settings.items():
-            shape = (len(value),) if isinstance(value, tuple) else tuple(value.shape) if is_array(value) else (length,)
-            if shape != (length,):
+            shape = _shape(value)
+            if shape not in ((), (length,)):
                 raise ValueError(f"{owner}: {name} {shape} must be ({length},), one for each prediction of a row")
         return batch

@@ -234,12 +234,12 @@ def where(condition: Array, a: Array, b: Array) -> Tangent:
 
 def minimum(a: Array, b: Array) -> Tangent:
     a, b = tangent(a), tangent(b)
-    return where(a <= b, a, b)
+    return where((a <= b) | (a != a), a, b)
 
 
 def maximum(a: Array, b: Array) -> Tangent:
     a, b = tangent(a), tangent(b)
-    return where(a >= b, a, b)
+    return where((a >= b) | (a != a), a, b)
 
 
 def sigmoid(x: Array, times: Array = 1.0, low: Array = 0.0) -> Tangent:
