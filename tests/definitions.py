@@ -403,6 +403,11 @@ def cosine(p, t):
 
 
 @row
+def center(p, t):
+    return m.fsum((a - b) ** 2 for a, b in zip(p, t, strict=True)) / 2
+
+
+@row
 def cosine_embedding(first, second, t, margin=0.0):
     apart = cosine(first, second)
     return apart if t > 0 else max(1 - apart - mpf(margin), mpf(0))

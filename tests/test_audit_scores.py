@@ -174,7 +174,7 @@ TORCH = [
 ]
 OWN = [
     kind for name in dir(own) if name.endswith("Loss") and (kind := getattr(own, name)).__module__.startswith("slopes")
-    if kind is not own.LinearLoss  # which has no default sizes, and takes no prediction
+    if kind not in (own.LinearLoss, own.CenterLoss)  # which have no default sizes
 ]  # fmt: skip
 WRONG_IN_TORCH = {
     "SoftMarginLoss": {("low_precision", "error")},  # log(1 + exp(100)) is inf in float32

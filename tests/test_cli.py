@@ -552,7 +552,7 @@ def test_numbers_beyond_all_reason(folder, option, value, message):
 
 
 def test_what_has_no_curve_is_one_line():
-    complains("show: supcon compares the vectors of a batch, and has no axis to be drawn along\n", "show", "supcon")
+    complains("show: supcon takes the vectors of a batch, and has no axis to be drawn along\n", "show", "supcon")
 
 
 @pytest.mark.parametrize("arguments", ["list", "list --json", "show relu", "show relu --out x.svg", "audit relu", "-h"])

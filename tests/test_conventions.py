@@ -7,6 +7,7 @@ import runpy
 import numpy as np
 import pytest
 
+import slopes
 from slopes.catalogue import CARDS
 from slopes.truth.libraries import KNOWN
 
@@ -45,6 +46,7 @@ def test_the_record_is_of_the_cards_as_they_are():
 
 def test_the_page_is_made_from_the_record():
     """Else run tools/conventions.py."""
+    pytest.importorskip("torch")
     assert (ROOT / "docs/conventions.md").read_text() == TOOLS["conventions"]["page"](RECORD)
 
 
@@ -52,10 +54,12 @@ def test_the_page_is_made_from_the_record():
     "formula", TOOLS["conventions"]["FORMULAS"], ids=lambda formula: f"{formula.card}-{formula.code}"
 )
 def test_formulas_of_other_code_are_given_by_the_calls_beside_them(formula):
+    if formula.card == "ctc":
+        pytest.importorskip("torch")
     theirs, mine, same = TOOLS["conventions"]["computed"](formula)
     assert same == pytest.approx(theirs, rel=1e-12)
     assert not formula.same or abs(mine - theirs) > 1e-4 * abs(theirs)
-    assert formula.card in CARDS
+    assert hasattr(slopes, formula.card)
 
 
 def test_links_within_the_page_lead_somewhere():

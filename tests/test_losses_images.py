@@ -1,4 +1,4 @@
-"""Losses of images: the similarity of structures within windows."""
+"""Losses of images: the similarity of structures within windows, and total variation."""
 
 import inspect
 from fractions import Fraction
@@ -190,3 +190,95 @@ def test_a_pixel_of_weight_0_is_not_there_whatever_wants_a_gradient():
     assert value.item() == due.item()
     value.backward()
     assert torch.isfinite(learnt.grad).all()
+
+
+# ------------------------------------------------------------------------------------ total variation
+
+
+def test_total_variation_adds_the_sizes_of_differences():
+    down, right = (np.diff(FIRST, axis=axis) for axis in (-2, -1))
+    assert slopes.total_variation(FIRST, reduction="sum") == pytest.approx(
+        abs(down).sum() + abs(right).sum(), rel=1e-14
+    )
+    assert slopes.total_variation(FIRST) == pytest.approx((abs(down).sum() + abs(right).sum()) / FIRST.size, rel=1e-14)
+    down, right = np.pad(down, [(0, 0)] * 2 + [(0, 1), (0, 0)]), np.pad(right, [(0, 0)] * 3 + [(0, 1)])
+    for p in (1.0, 1.5, 2.0, 3.0):
+        wanted = (abs(down) ** p + abs(right) ** p) ** (1 / p)
+        np.testing.assert_allclose(slopes.total_variation(FIRST, p=p, reduction="none"), wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0])
+def test_the_slope_of_total_variation_is_its_derivative(p):
+    x = FIRST[0, 0, :4, :5]
+    slope = slopes.total_variation.slope(x, p=p, reduction="sum")
+    for place in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[place] = 1e-6
+        both = [slopes.total_variation(x + sign * step, p=p, reduction="sum") for sign in (1, -1)]
+        assert slope[place] == pytest.approx((both[0] - both[1]) / 2e-6, abs=1e-8)
+    torch = pytest.importorskip("torch")
+    tensor = torch.tensor(x, requires_grad=True)
+    slopes.total_variation(tensor, p=p, reduction="sum").backward()
+    np.testing.assert_allclose(tensor.grad, slope, rtol=1e-14, atol=1e-16)
+
+
+def test_a_pixel_that_does_not_count_has_no_neighbours():
+    mask = RNG.random(FIRST.shape) < 0.7
+    known = np.where(mask, FIRST, np.nan)
+    for p in (1.0, 2.0):
+        loss, slope = slopes.total_variation.value_and_slope(known, mask=mask, p=p)
+        weighted = slopes.total_variation(known, weight=1.0 * mask, p=p)
+        pairs = [np.moveaxis(mask, axis, 0) for axis in (-2, -1)]
+        assert weighted == pytest.approx(loss, rel=1e-14)
+        assert np.isfinite(slope).all()
+        assert not slope[~mask].any()
+        if p == 1:
+            steps = [np.diff(np.moveaxis(FIRST, axis, 0), axis=0) for axis in (-2, -1)]
+            kept = sum(abs(step[m[1:] & m[:-1]]).sum() for step, m in zip(steps, pairs, strict=True))
+            assert loss == pytest.approx(kept / mask.sum(), rel=1e-14)
+
+
+def test_a_flat_image_has_neither_variation_nor_slope():
+    flat = np.full((3, 4), 7.0)
+    for p in (1.0, 1.5, 2.0):
+        value, slope = slopes.total_variation.value_and_slope(flat, p=p)
+        assert value == 0
+        assert not slope.any()
+    for empty in (np.zeros((0, 3)), np.zeros((3, 0)), np.zeros((0, 2, 3, 3))):
+        assert slopes.total_variation(empty) == 0
+        assert slopes.total_variation.slope(empty).shape == empty.shape
+    assert slopes.total_variation(np.ones((1, 1))) == 0
+
+
+def test_total_variation_is_convex():
+    for p in (1.0, 1.5, 2.0):
+        ends = slopes.total_variation(FIRST, p=p), slopes.total_variation(SECOND, p=p)
+        assert slopes.total_variation((FIRST + SECOND) / 2, p=p) < sum(ends) / 2
+
+
+def test_total_variation_smooths_beside_an_error():
+    noisy = np.repeat([0.0, 1.0], 8)[None] + 0.2 * RNG.standard_normal((16, 16))
+    image = noisy.copy()
+    for _ in range(300):
+        image -= 8.0 * (slopes.mse.slope(image, noisy) + 0.3 * slopes.total_variation.slope(image, p=2.0))
+    clean = np.repeat([0.0, 1.0], 8)[None]
+    assert slopes.mse(image, clean + 0 * image) < 0.3 * slopes.mse(noisy, clean + 0 * image)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: slopes.total_variation(np.zeros(3)),
+            ValueError,
+            r"takes images with height and width .* shape \(3,\)",
+        ),
+        (lambda: slopes.total_variation(FIRST, p=0.5), ValueError, "p must be >= 1"),
+        (lambda: slopes.total_variation(FIRST, SECOND), TypeError, "takes prediction and then keywords; got 2"),
+        (lambda: slopes.total_variation(FIRST, mask=FIRST[0] > 0), ValueError, "mask .* the unreduced loss"),
+        (lambda: slopes.total_variation(FIRST, mask=FIRST), TypeError, "mask must be boolean"),
+    ],
+)
+def test_refusals_of_total_variation(call, error, message):
+    with pytest.raises(error, match=f"^total_variation: {message}"):
+        call()

@@ -798,3 +798,58 @@ def test_gradients_along_an_axis_have_the_strides_of_pytorch(shape, layout):
             (output, torch.autograd.grad(output.sum(), x)[0]) for output in (call(nn), call(torch.nn))
         )
         assert (ours.stride(), gradient.stride()) == (theirs.stride(), expected.stride())
+
+
+def test_the_center_loss_learns_its_centers():
+    torch.manual_seed(0)
+    module = nn.CenterLoss(3, 4, dtype=torch.float64)
+    features, labels = torch.randn(6, 4, dtype=torch.float64), torch.tensor([0, 1, 1, 0, -100, 1])
+    kept = labels >= 0
+    apart = features[kept] - module.centers[labels[kept]]
+    loss = module(features, labels)
+    torch.testing.assert_close(loss, (apart**2).sum() / 2 / 5)
+    loss.backward()
+    torch.testing.assert_close(module.centers.grad[1], -apart[labels[kept] == 1].sum(0) / 5)
+    assert not module.centers.grad[2].any()
+    each = nn.CenterLoss(3, 4, reduction="none", ignore_index=1, dtype=torch.float64)
+    each.load_state_dict(module.state_dict())
+    values = each(features[None, :4], labels[None, :4])
+    assert values.shape == (1, 4)
+    assert not values[0, 1:3].any()
+    assert repr(each) == "CenterLoss(3, 4, ignore_index=1, reduction='none')"
+    assert module(features[:0], labels[:0]) == 0
+    for twin in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        torch.testing.assert_close(twin(features, labels), loss)
+    compiled = torch.compile(module, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(features, labels), loss)
+    assert nn.CenterLoss(3, 4, device="meta").centers.is_meta
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((0, 4), {}, ValueError, "num_classes must be an integer >= 1, got 0"),
+        ((3, 4.0), {}, ValueError, "num_features must be an integer >= 1, got 4.0"),
+        ((3, 4), {"ignore_index": None}, TypeError, "ignore_index must be an integer, got None"),
+        ((3, 4), {"reduction": "average"}, ValueError, "reduction must be one of"),
+    ],
+)
+def test_refusals_of_the_center_loss(arguments, options, error, message):
+    with pytest.raises(error, match=f"^CenterLoss: {message}"):
+        nn.CenterLoss(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "error", "message"),
+    [
+        (torch.ones(2, 5), torch.tensor([0, 1]), ValueError, r"features \(2, 5\) and labels \(2,\) must .* \(..., 4\)"),
+        (torch.ones(2, 4), torch.tensor([[0, 1]]), ValueError, r"features \(2, 4\) and labels \(1, 2\) must"),
+        (torch.ones(2, 4), torch.tensor([0, 3]), ValueError, r"label must lie in \[0, 2\], got 3"),
+        (torch.ones(2, 4), torch.tensor([0, -1]), ValueError, r"label must lie in \[0, 2\], got -1"),
+        (torch.ones(2, 4), torch.tensor([0.0, 1.0]), TypeError, "labels must be integers, got dtype torch.float32"),
+        (np.ones((2, 4)), torch.tensor([0, 1]), TypeError, "features must be a torch tensor"),
+    ],
+)
+def test_batches_that_the_center_loss_refuses(features, labels, error, message):
+    with pytest.raises(error, match=f"^CenterLoss: {message}"):
+        nn.CenterLoss(3, 4)(features, labels)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,6 +103,14 @@ INPUTS = {
     "numerator": "np.array([0.02979246, 0.61837738, 2.32335207, 3.05202660, 1.48548002, 0.25103717])",
     "denominator": "np.array([1.14201226, 4.39322834, 0.87154450, 0.34720652])",
     "powers": "score[:, None] ** np.arange(6)",
+    "centers": "np.array([[1.0, -0.5, 0.0], [0.2, 1.0, -0.4], [-0.8, 0.1, 0.9]])",
+    "images": "np.array([[[0.1, 0.4, 0.3], [0.2, 0.9, 0.5]], [[0.7, 0.6, 0.8], [0.0, 0.3, 0.5]]])",
+    "frames": "torch.tensor([[[1.0, 0.2, -0.5], [0.1, 1.5, 0.3], [0.8, -0.2, 0.4], [-0.3, 0.5, 1.2]],"
+    " [[0.2, 0.9, 0.1], [1.1, -0.4, 0.6], [0.3, 0.3, 1.4], [0.5, 1.0, -0.6]]]).double()",
+    "spoken": "torch.tensor([[1, 2, 1], [2, 0, 0]])",
+    "lengths": "torch.tensor([3, 1])",
+    "each": "torch.nn.functional.ctc_loss(frames.transpose(0, 1).log_softmax(-1), spoken, torch.tensor([4, 4]),"
+    " lengths, reduction='none')",
     "apart": "abs(logits[:, :, None] - logits[:, None, :]).sum((1, 2))",
 }  #: arrays of the formulas; an array may use the arrays above it
 
@@ -140,6 +150,14 @@ FORMULAS = (
         "[np.arange(5), grades] + 1e-20).sum()",
         "ordinal_logistic(score[:, None] - thresholds, grades)",
         "ordinal_logistic(score[:, None] - thresholds, grades, reduction='sum')",
+    ),
+    Formula(
+        "center", "the authors', and most ports", "((logits - centers[labels]) ** 2).sum() / 2 / len(logits)",
+        "center(logits, centers[labels])",
+    ),
+    Formula(
+        "center", "pytorch-center-loss", "((logits - centers[labels]) ** 2).sum() / len(logits)",
+        "center(logits, centers[labels])", "2 * center(logits, centers[labels])",
     ),
     Formula("siglip", "open_clip", "-logsigmoid(signs * pairs).sum() / len(pairs)", "siglip(pairs, np.arange(3))"),
     Formula(
@@ -204,6 +222,29 @@ FORMULAS = (
         "crps_ensemble(logits, target)", "crps_ensemble(logits, target, fair=True)",
     ),
     Formula(
+        "total_variation", "TotalVariation(reduction='mean') of torchmetrics",
+        "(abs(np.diff(images, axis=-1)).sum() + abs(np.diff(images, axis=-2)).sum()) / len(images)",
+        "total_variation(images)", "total_variation(images, divisor=len(images))",
+    ),
+    Formula(
+        "total_variation", "total_variation(reduction='mean') of Kornia, of one image",
+        "abs(np.diff(images[0], axis=-1)).mean() + abs(np.diff(images[0], axis=-2)).mean()",
+        "total_variation(images[0])",
+        "mae(images[0, :, 1:], images[0, :, :-1]) + mae(images[0, 1:], images[0, :-1])",
+    ),
+    Formula(
+        "total_variation", "TVLoss of Total_Variation_Loss.pytorch, of grey images",
+        "2 * ((np.diff(images, axis=-1) ** 2).mean() + (np.diff(images, axis=-2) ** 2).mean())",
+        "total_variation(images)",
+        "2 * mse(images[..., 1:], images[..., :-1]) + 2 * mse(images[:, 1:], images[:, :-1])",
+    ),
+    Formula(
+        "ctc", "CTCLoss(reduction='mean') of PyTorch", "(each / lengths).mean()",
+        "slopes.ctc(frames, spoken, target_lengths=lengths)",
+        "slopes.ctc(frames, spoken, target_lengths=lengths, weight=1 / lengths.double(), divisor=len(lengths))",
+    ),
+    Formula("ctc", "CTC of Keras", "each.mean()", "slopes.ctc(frames, spoken, target_lengths=lengths)"),
+    Formula(
         "z_loss", "Liger's LigerCrossEntropyLoss(weight=class_weight, lse_square_scale=0.01)",
         "np.average(lse(logits) - logits[np.arange(5), labels], weights=class_weight[labels])"
         " + 0.01 * (lse(logits) ** 2).mean()",
@@ -213,19 +254,26 @@ FORMULAS = (
 )  # fmt: skip
 
 
-def arrays() -> dict[str, Any]:
-    """The names that formulas and calls use."""
+def arrays(*code: str) -> dict[str, Any]:
+    """The names that code uses; torch is loaded if it is among them."""
+    used = set(re.findall(r"\w+", " ".join(code)))
+    for name in reversed(INPUTS):  # each is made of those above it
+        if name in used:
+            used.update(re.findall(r"\w+", INPUTS[name]))
     known: dict[str, Any] = {"np": np, "scipy": scipy, "slopes": slopes}
-    for name, source in INPUTS.items():
-        known[name] = eval(source, known)
+    if "torch" in used:
+        known["torch"] = import_module("torch")
+    for name in INPUTS:
+        if name in used:
+            known[name] = eval(INPUTS[name], known)
     return {**CARDS, **known}
 
 
 def computed(formula: Formula) -> tuple[float, float, float]:
     """(number by the formula, number by the defaults of slopes, number by the call of slopes that should equal it)."""
-    known = arrays()
-    own = formula.same or formula.default
-    return tuple(float(eval(source, dict(known))) for source in (formula.formula, formula.default, own))  # type: ignore[return-value]
+    code = formula.formula, formula.default, formula.same or formula.default
+    known = arrays(*code)
+    return tuple(float(eval(source, dict(known))) for source in code)  # type: ignore[return-value]
 
 
 def formulas() -> str:

@@ -17,6 +17,7 @@ _HOMES = {
     "slopes.comparing": "compare",
     "slopes.proving": "prove",
     "slopes.fused": "linear_loss",
+    "slopes.alignment": "ctc",
     "slopes.scoring": "scorer",
     "slopes.swapping": "swap",
     "slopes.diagnosing": "diagnose Watcher",
@@ -34,10 +35,10 @@ _HOMES = {
     "slopes.losses.boxes": "giou diou ciou",
     "slopes.losses.classification": "categorical_cross_entropy cross_entropy nll z_loss poly1 generalized_cross_entropy symmetric_cross_entropy logit_adjusted margin_softmax binary_cross_entropy",
     "slopes.losses.divergence": "relative_entropy kl_div js_divergence distillation",
-    "slopes.losses.embedding": "cosine cosine_embedding contrastive_pair triplet_margin info_nce nt_xent supcon circle siglip",
+    "slopes.losses.embedding": "cosine center cosine_embedding contrastive_pair triplet_margin info_nce nt_xent supcon circle siglip",
     "slopes.losses.focal": "sigmoid_focal softmax_focal asymmetric",
     "slopes.losses.forecast": "multi_quantile crps_ensemble",
-    "slopes.losses.image": "ssim",
+    "slopes.losses.image": "ssim total_variation",
     "slopes.losses.likelihood": "poisson_nll negative_binomial_nll gaussian_nll crps_gaussian evidential_nll evidential_penalty gamma_deviance tweedie_deviance zero_inflated_poisson_nll",
     "slopes.losses.margin": "hinge squared_hinge soft_margin hinge_embedding margin_ranking multiclass_hinge multilabel_margin multilabel_soft_margin",
     "slopes.losses.ordinal": "coral corn ordinal_logistic",
@@ -46,7 +47,7 @@ _HOMES = {
     "slopes.losses.regression": "mse half_mse mae huber log_cosh smooth_l1 pinball charbonnier pseudo_huber barron_general mape msle",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-_ON_TORCH = {"nn", "diagnose", "Watcher"}  #: a star must not load torch
+_ON_TORCH = {"ctc", "nn", "diagnose", "Watcher"}  #: a star must not load torch
 __all__ = [*(name for name in _HOME_OF if name not in _ON_TORCH), "__version__"]
 
 

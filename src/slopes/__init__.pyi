@@ -37,6 +37,7 @@ from slopes import kernels as kernels
 from slopes import nn as nn
 from slopes import ops as ops
 from slopes import testing as testing
+from slopes.alignment import ctc as ctc
 from slopes.auditing import audit as audit
 from slopes.card import Activation as Activation
 from slopes.card import Gate as _GateCard
@@ -295,7 +296,7 @@ _PairKind: TypeAlias = Literal[
 ]
 _OtherKind: TypeAlias = Literal[
     "variance", "zero inflation", "evidence", "ranking", "preference", "preference alone", "likelihoods of answers",
-    "judged answers", "tokens of a policy", "pairs", "triplets", "embeddings",
+    "judged answers", "tokens of a policy", "pairs", "triplets", "images alone", "embeddings",
 ]
 _Space: TypeAlias = Literal[
     "real", "logits", "probabilities", "chances", "log-probabilities", "log-likelihoods", "positive", "non-negative",
@@ -1410,6 +1411,31 @@ class _Ssim(_SsimCall[_Floating, _Array, Tensor], Loss):
         """Return the gradient of the loss by the first argument; see `value_and_slope`."""
     def with_(self, *, data_range: _Parameter = 1.0, k1: _Parameter = 0.01, k2: _Parameter = 0.03) -> Self: ...
 
+class _TotalVariationCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
+    @overload
+    def __call__(
+        self, prediction: _Values, *, reduction: Literal["mean", "sum"] = "mean", weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, p: _ArrayParameter = 1.0,
+    ) -> _Mean_co: ...
+    @overload
+    def __call__(
+        self, prediction: _Values, *, reduction: Literal["none"], weight: _Values | None = None,
+        mask: _Values | None = None, divisor: _ArrayParameter | None = None, p: _ArrayParameter = 1.0,
+    ) -> _Each_co: ...
+    @overload
+    def __call__(
+        self, prediction: Tensor, *, reduction: _Reduction = "mean", weight: Tensor | None = None,
+        mask: Tensor | None = None, divisor: _TensorParameter | None = None, p: _TensorParameter = 1.0,
+    ) -> _Tensors_co: ...
+class _TotalVariation(_TotalVariationCall[_Floating, _Array, Tensor], Loss):
+    @property
+    def value_and_slope(self) -> _TotalVariationCall[_FloatingAndArray, _TwoArrays, _TwoTensors]:
+        """Return the loss and its gradient by the first argument, in that argument's shape and dtype."""
+    @property
+    def slope(self) -> _TotalVariationCall[_Array, _Array, Tensor]:
+        """Return the gradient of the loss by the first argument; see `value_and_slope`."""
+    def with_(self, *, p: _Parameter = 1.0) -> Self: ...
+
 class _PoissonNllCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     @overload
     def __call__(
@@ -2442,6 +2468,8 @@ distillation: _Distillation
 """Kullback-Leibler divergence of a student's softened softmax from a teacher's, of rows of their logits."""
 cosine: _Boxes
 """Cosine distance: 1 less the cosine of the angle between two vectors, whatever their lengths."""
+center: _Boxes
+"""Center loss: half the squared distance of a sample's features from the center of its class."""
 cosine_embedding: _CosineEmbedding
 """Cosine distance for vectors that belong together (1), the cosine beyond a margin for others (−1)."""
 contrastive_pair: _ContrastivePair
@@ -2470,6 +2498,8 @@ crps_ensemble: _CrpsEnsemble
 """Continuous ranked probability score: the members' mean distance to the target, less half of the one among them."""
 ssim: _Ssim
 """Structural dissimilarity, 1 − SSIM: how far means, contrasts and structures of windows of two images differ."""
+total_variation: _TotalVariation
+"""Total variation of an image: the size of the differences of each pixel from those below and on its right."""
 poisson_nll: _PoissonNll
 """Poisson likelihood: how unlikely a count is if the prediction is the log of its rate."""
 negative_binomial_nll: _NegativeBinomialNll

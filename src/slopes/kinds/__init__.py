@@ -19,7 +19,7 @@ from slopes.kinds.batches import MODE, OVER, Embeddings, Overlap
 from slopes.kinds.classification import UNIT, Binary, Classification
 from slopes.kinds.examples import Examples
 from slopes.kinds.forecasts import Forecasts
-from slopes.kinds.images import SIGMA, WINDOW, Images
+from slopes.kinds.images import SIGMA, WINDOW, Images, Neighbours
 from slopes.kinds.others import FLAG, CumulativeGrades, Grades, Pairs, Ranking, Signed, Triplets, ZeroInflated
 from slopes.kinds.preferences import NORMALIZER, Judged, Likelihoods, Policy, Preference
 from slopes.kinds.spaces import (
@@ -222,6 +222,7 @@ KINDS: dict[str, Kind] = {
         Overlap("overlap scores", (LOGIT, CHANCE), rowwise=True, scores=True, known_spaces=SCORES),
         Overlap("joint overlap", (LOGIT, ROW), rowwise=True, joint=True, known_spaces=SCORES),
         Images("images", (PREDICTION, TARGET), rowwise=True, data="images", title_parts=("ssim",)),
+        Neighbours("images alone", (PREDICTION,), rowwise=True, data="images without a target"),
         Embeddings(
             "embeddings",
             BATCH,

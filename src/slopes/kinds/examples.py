@@ -202,7 +202,9 @@ class Examples:
         return low + inset, high - inset if space.high <= 4.0 else high
 
     def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """A plot's axis label, and each line's arguments at every x."""
+        """A plot's axis label, and each line's arguments at every x; no lines where a point would be a whole batch."""
+        if not self.kind.has_curve:
+            return "", {}
         first, second, *_ = self.kind.arguments
         label = self.kind.about or self.space.axis or first.name
         if self.kind.rowwise:
@@ -346,7 +348,3 @@ class EmbeddingExamples(Examples):
     def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
         """Nothing: vectors are compared with one another."""
         yield from ()
-
-    def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """No lines: a point would be a batch."""
-        return "", {}

@@ -1,4 +1,4 @@
-"""The kind of images, which are compared by windows."""
+"""The kinds of images: compared by windows, or alone, by differences of neighbours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from slopes.constants import Array
 from slopes.domains import NumberOrNone, Odd, plain
 from slopes.kinds.base import Argument, Batch, FindKernel, Kind, check_same_shape, enter_all, no_kernel, select
 from slopes.kinds.examples import Arguments, Examples, Ordered
-from slopes.kinds.spaces import NONNEGATIVE
+from slopes.kinds.spaces import NONNEGATIVE, REAL
 
 Part = Callable[[Array], Array]
 """A function that gives the part of an array that lies at one place of all windows."""
@@ -55,10 +55,6 @@ class ImageExamples(Examples):
         for value in (0.0, 1.0):
             yield f"for an image of {value:g} alone", (value + 0 * first, target)
             yield f"where both images are {value:g} alone", (value + 0 * first, value + 0 * target)
-
-    def curve(self, x: Any) -> tuple[str, dict[str, Arguments]]:
-        """No lines: a point would be an image."""
-        return "", {}
 
 
 @dataclass(frozen=True)
@@ -218,3 +214,97 @@ def _whole_windows(r: ModuleType, like: Array, counts: Array | None, window: int
     for axis in (-1, -2):
         left_out = _mean(left_out, [1.0] * (window // 2 + 1), axis)
     return _placed(r, r.widen(left_out == 0, like=like), window // 2)
+
+
+class NeighbourExamples(Examples):
+    """Images have some rows and columns, whatever the shape asked for."""
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Arguments:
+        return (rng.standard_normal((*shape[:1], 1, 4, 5)),)
+
+    def stress(self, rng: np.random.Generator) -> Arguments:
+        """Images of every contrast."""
+        (images,) = self.sample(rng, (8,))
+        return (images * np.logspace(-7, 3, 8)[:, None, None, None],)
+
+    def perfect(self, rng: np.random.Generator) -> Arguments:
+        return (np.full((2, 1, 4, 5), rng.standard_normal()),)
+
+    def ordered(self, rng: np.random.Generator, drawn: Arguments) -> Ordered:
+        (images,) = drawn
+        yield "an image of half the contrast", (0.5 * images,), (images,)
+
+
+@dataclass(frozen=True)
+class Neighbours(Kind):
+    """Images with height and width as the last two axes.
+
+    For each pixel a body gets a row: the pixel below less it, and the pixel on its right less it. Where there is none,
+    or where one of both is masked or of weight 0, the difference is 0.
+    """
+
+    compares_vectors: ClassVar[bool] = False
+    batched: ClassVar[bool] = True
+    has_fixed_shape: ClassVar[bool] = True
+    masks_rows: ClassVar[bool] = False
+    options: ClassVar[tuple[str, ...]] = ()
+    body: ClassVar[tuple[str, ...]] = ("differences",)
+    symbols: ClassVar[tuple[str, ...]] = ("d",)
+    example_maker: ClassVar[type[Examples]] = NeighbourExamples
+
+    def body_arguments(self, settings: dict[str, Any]) -> tuple[Argument, ...]:
+        return (Argument("differences", REAL),)
+
+    def unreduced(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def enter(
+        self, r: ModuleType, owner: str, arguments: Arguments, *,
+        weight: Array | None, mask: Array | None, settings: dict[str, Any], axis: int = -1,
+        find_kernel: FindKernel = no_kernel,
+    ) -> Batch:  # fmt: skip
+        (images,) = enter_all(r, owner, self.arguments, arguments)
+        if images.ndim < 2:
+            raise ValueError(
+                f"{owner}: takes images with height and width on the last two axes, got shape {tuple(images.shape)}"
+            )
+        wide = r.widen(images)
+        batch = Batch(r, owner, images, (), wide, r.result_dtype(images, loss=True))
+        counts = select(batch, weight, mask)
+        if counts is not None:
+            wide = r.where(counts, wide, 0.0)
+
+        below, beside = (_rise(r, wide, counts, axis) for axis in (-2, -1))
+        batch.arguments = (ops.joined(below[..., None], beside[..., None]),)
+        batch.restore = lambda rows: sum(_pulled_apart(r, rows[..., axis], counts, axis) for axis in (-2, -1))
+        return batch
+
+
+def _rise(r: ModuleType, x: Array, counts: Array | None, axis: int) -> Array:
+    """The next entry along an axis less each entry, and 0 where one of both is missing or does not count."""
+    if not x.shape[axis]:
+        return x
+    differences = _after_first(x, axis) - _before_last(x, axis)
+    return _after_first(r.padded(_counted(r, differences, counts, axis), 1, axis), axis)
+
+
+def _pulled_apart(r: ModuleType, rises: Array, counts: Array | None, axis: int) -> Array:
+    """Gradient by the entries, of gradients by each `_rise` along an axis."""
+    if not rises.shape[axis]:
+        return rises
+    inside = r.padded(_counted(r, _before_last(rises, axis), counts, axis), 1, axis)
+    return _before_last(inside, axis) - _after_first(inside, axis)
+
+
+def _counted(r: ModuleType, differences: Array, counts: Array | None, axis: int) -> Array:
+    if counts is None:
+        return differences
+    return r.where(_after_first(counts, axis) & _before_last(counts, axis), differences, 0.0)
+
+
+def _after_first(x: Array, axis: int) -> Array:
+    return x[..., 1:] if axis == -1 else x[..., 1:, :]
+
+
+def _before_last(x: Array, axis: int) -> Array:
+    return x[..., :-1] if axis == -1 else x[..., :-1, :]

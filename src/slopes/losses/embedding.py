@@ -166,6 +166,30 @@ def _(prediction, target):
 
 
 @loss(
+    "vectors", convex=True,
+    papers=(Paper(
+        "Wen et al.", 2016, "A Discriminative Feature Learning Approach for Deep Face Recognition",
+        "doi:10.1007/978-3-319-46478-7_31",
+    ),),
+    definition=lambda x, center: expected(x - center, x - center) / 2,
+)  # fmt: skip
+def center(prediction, target):
+    """Center loss: half the squared distance of a sample's features from the center of its class.
+
+    The centers are learnt with the model: ``slopes.center(features, centers[labels])``, or `slopes.nn.CenterLoss`,
+    which holds them. Add a cross-entropy, without which all features move to one point; the paper weighs this loss by
+    0.003. The mean is over samples, as in the authors' code; pytorch-center-loss has no half.
+    """
+    residual = prediction - target
+    return ops.sum(residual * residual)[..., 0] / 2
+
+
+@center.derivative
+def _(prediction, target):
+    return prediction - target
+
+
+@loss(
     "pairs",
     definition=lambda x, y, t, margin: where(t > 0, 1 - _cosine(x, y), maximum(_cosine(x, y) - margin, 0)),
     same_as={"torch": "nn.functional.cosine_embedding_loss(first, second, target, margin=margin, reduction='none')"},

@@ -6,7 +6,8 @@ own runs for sparse, nested, complex and integer tensors, tensors of several typ
 card's domain, and everything that PyTorch warns of or refuses. All other names are PyTorch's, among them
 MultiheadAttention and losses without a card (CTC, those fused with a linear layer). Cards that PyTorch lacks are
 modules in its style, such as ``nn.LogCoshLoss()``; `module` makes one of any card, as `torch.nn.Sequential` needs:
-``nn.Sequential(layer, slopes.nn.module(slopes.gelu))``. `LinearLoss` is a linear layer and its loss in one.
+``nn.Sequential(layer, slopes.nn.module(slopes.gelu))``. `LinearLoss` is a linear layer and its loss in one, and
+`CenterLoss` holds the centers of its classes.
 
 A module made by `torch.nn` is no instance of these subclasses. `torch.compile`, `torch.export`, `torch.onnx.export` and
 `torch.jit.trace` take them, `torch.jit.script` does not.
@@ -26,12 +27,20 @@ import torch  # noqa: E402
 from slopes.nn.cards import LACKED, make  # noqa: E402
 from slopes.nn.cards import CardModule as CardModule  # noqa: E402
 from slopes.nn.cards import module as module  # noqa: E402
+from slopes.nn.centers import CenterLoss as CenterLoss  # noqa: E402
 from slopes.nn.linear import LinearLoss as LinearLoss  # noqa: E402
 from slopes.nn.replaced import REPLACED  # noqa: E402
 
 globals().update(REPLACED)
 __all__ = sorted(
-    {*(name for name in dir(torch.nn) if not name.startswith("_")), *LACKED, "CardModule", "LinearLoss", "module"}
+    {
+        *(name for name in dir(torch.nn) if not name.startswith("_")),
+        *LACKED,
+        "CardModule",
+        "CenterLoss",
+        "LinearLoss",
+        "module",
+    }
 )
 for _name in ("functional", "init", "modules", "parallel", "parameter", "utils"):  # for ``import slopes.nn.utils``
     sys.modules[f"{__name__}.{_name}"] = getattr(torch.nn, _name)

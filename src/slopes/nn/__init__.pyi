@@ -9,6 +9,7 @@ from torch.nn import *  # noqa: F403
 
 from slopes.nn.cards import CardModule as CardModule
 from slopes.nn.cards import module as module
+from slopes.nn.centers import CenterLoss as CenterLoss
 from slopes.nn.linear import LinearLoss as LinearLoss
 
 _TensorParameter: TypeAlias = float | np.number | Tensor
@@ -313,6 +314,11 @@ class SsimLoss(CardModule):
         self, *, window: int = 11, sigma: float | None = 1.5, data_range: _TensorParameter = 1.0,
         k1: _TensorParameter = 0.01, k2: _TensorParameter = 0.03, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
+
+class TotalVariationLoss(CardModule):
+    """Total variation of an image: the size of the differences of each pixel from those below and on its right."""
+
+    def __init__(self, *, p: _TensorParameter = 1.0, reduction: Literal["mean", "sum", "none"] = "mean") -> None: ...
 
 class NegativeBinomialNllLoss(CardModule):
     """Negative binomial likelihood: how unlikely a count of large variance is if the prediction is the log of its

@@ -16,6 +16,7 @@ from slopes.catalogue import CARDS
 from slopes.domains import Coefficients
 from slopes.hints import did_you_mean
 from slopes.kinds import OPTIONS
+from slopes.nn.centers import CenterLoss
 from slopes.nn.losses import counted
 from slopes.nn.replaced import TABLE, leaf, refuse_script
 from slopes.readings import torch as r
@@ -184,7 +185,7 @@ def _class_name(card: Card) -> str:
 def _lacked() -> dict[str, Card]:
     replaced = {card for card, _ in TABLE.values()}
     named = {_class_name(card): card for card in CARDS.values() if card.name not in replaced}
-    known = {name.lower() for name in dir(torch.nn)}
+    known = {name.lower() for name in (*dir(torch.nn), CenterLoss.__name__)}
     return {name: card for name, card in named.items() if name.lower() not in known}
 
 

@@ -57,7 +57,7 @@ def _check(card: Any) -> None:
     check_card(card, f"show: {card!r}")
     if isinstance(card, Loss) and not card.kind.has_curve:
         compared = "the vectors of a batch" if card.kind.coupled else card.kind.data
-        raise ValueError(f"show: {card.name} compares {compared}, and has no axis to be drawn along")
+        raise ValueError(f"show: {card.name} takes {compared}, and has no axis to be drawn along")
     arrays = [name for name, value in card.bound.items() if is_array(value) or is_tensor(value)]
     if arrays:
         raise ValueError(f"show: {' and '.join(arrays)} of {card.name} must be a number, for one line to be drawn")

@@ -96,7 +96,7 @@ class Grid(Samples):
             if self.form == "bfloat16":
                 drawn = [x if x.dtype.kind in "iu" else _upper_half(x) for x in self._full_rows(drawn)]
             drawn = self._still_falling(drawn)
-            if len(drawn) == 1:
+            if len(drawn) == 1 and not isinstance(self.card, Loss):
                 drawn = [self._extended(drawn[0], most)]
             elif not self.card.rowwise and not self.second and "16" not in self.form:
                 further = self._pairs()

@@ -102,10 +102,10 @@ def _disagreeing(
 
 def _shapes(subject: Subject, arguments: Arguments) -> list[tuple[int, ...]]:
     """Shapes that the values of a batch may have: of entries, of the target, of samples or of rows."""
-    first, target, *_ = arguments
+    first = arguments[0]
     kind, axis = subject.form.kind, subject.form.axis % first.ndim
     assert kind is not None
-    known = [tuple(first.shape), tuple(target.shape), tuple(first.shape[:1])]
+    known = [*(tuple(x.shape) for x in arguments[:2]), tuple(first.shape[:1])]
     return [*known, (*first.shape[:axis], *first.shape[axis + 1 :])] if kind.rowwise else known
 
 

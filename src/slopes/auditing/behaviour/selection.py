@@ -93,8 +93,9 @@ def _found(subject: Subject) -> Iterator[Selection]:
 
 
 def _mask(subject: Subject, name: str, arguments: Arguments) -> Selection | None:
-    first, target = arguments[:2]
-    shapes = dict.fromkeys((tuple(target.shape), tuple(first.shape), tuple(first.shape[:-1]), tuple(first.shape[:1])))
+    first = arguments[0]
+    whole = [tuple(x.shape) for x in arguments[1::-1]]  # of a target before a prediction's
+    shapes = dict.fromkeys((*whole, tuple(first.shape[:-1]), tuple(first.shape[:1])))
     dtypes = (torch.bool, subject.form.dtype) if EXTRAS[name] == "mask" else (subject.form.dtype,)
     for shape in shapes:
         for dtype in dtypes:

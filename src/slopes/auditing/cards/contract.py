@@ -117,16 +117,19 @@ def shapes_refused(subject: Subject) -> Iterator[Finding]:
     if isinstance(card, Map):
         attempts = {"axis 2 of (4, 3)": "f(*arguments, axis=2)", "a single number": "f(1.0)"}
     elif isinstance(card, Loss):
-        first, second, *rest = card.kind.examples(card.settings).sample(subject.rng, (4, 4))
-        column = (*second.shape[:-1], 1) if second.ndim > 1 else (4, 1)
-        given = (first, second, *rest)
-        ones = f"np.ones({column}, {str(second.dtype)!r})"
+        given = card.kind.examples(card.settings).sample(subject.rng, (4, 4))
         attempts = {
-            "a second argument of the first row": "f(arguments[0], arguments[1][0], *arguments[2:])",
-            f"a second argument of shape {column}": f"f(arguments[0], {ones}, *arguments[2:])",
             "a mask (5,)": "f(*arguments, mask=np.ones(5, bool))",
             "a weight (4, 1)": "f(*arguments, weight=np.ones((4, 1)))",
         }
+        if len(given) > 1:
+            second = given[1]
+            column = (*second.shape[:-1], 1) if second.ndim > 1 else (4, 1)
+            ones = f"np.ones({column}, {str(second.dtype)!r})"
+            attempts |= {
+                "a second argument of the first row": "f(arguments[0], arguments[1][0], *arguments[2:])",
+                f"a second argument of shape {column}": f"f(arguments[0], {ones}, *arguments[2:])",
+            }
     else:
         attempts = {}
     for attempted, call in attempts.items():
