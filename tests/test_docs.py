@@ -148,6 +148,12 @@ def test_every_version_is_pinned():
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins.splitlines())
 
 
+def test_the_kernels_for_gpus_are_tested_where_there_is_none():
+    extras = project()["project"]["optional-dependencies"]
+    assert next(line for line in extras["cuda"] if line.startswith("triton")) in extras["dev"]
+    assert re.search(r"^triton==", (ROOT / "constraints.txt").read_text(), flags=re.M)
+
+
 def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
