@@ -100,6 +100,9 @@ def judge_half_type(name, x, output, came):
     share, worst = float(is_same.double().mean()), int(away.max())
     faults = [] if share >= 0.999 else [f"{share:.5f} are the nearest number"]
     faults += [f"{worst} steps away at {float(x[away.argmax()])!r}"] * (worst > 1)
+    sign = rounded.signbit()  # far from 0 float64 has underflowed; at −0.0 libraries differ
+    turned = (rounded == 0) & (sign != exact.signbit()) & ((exact != 0) | (sign != x.signbit()))
+    faults += [f"{int(turned.sum())} zeros have the other sign, one at {at!r}" for at in x[turned].tolist()[:1]]
     return [f"{name} {output} {x.dtype}: {fault}" for fault in faults]
 
 

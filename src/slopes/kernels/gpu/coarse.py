@@ -10,7 +10,7 @@ import triton.language as tl
 
 from slopes.kernels.arithmetic import coefficients
 from slopes.kernels.gpu.loading import load
-from slopes.kernels.gpu.machine import any_beyond, is_odd, magic, snake_slope_far
+from slopes.kernels.gpu.machine import any_beyond, bits_of, is_odd, magic, number_of, snake_slope_far
 
 
 def polynomial(numbers):
@@ -45,6 +45,12 @@ def reciprocal(x):
 
 
 @triton.jit
+def signed_as(a, b):
+    """a, which has no other sign than b but where it is 0, with the sign of b: one instruction."""
+    return number_of(bits_of(a) | (bits_of(b) & -0x80000000), a)
+
+
+@triton.jit
 def divided(a, b):
     return a / b
 
@@ -61,7 +67,7 @@ def exp(x):
 
 @triton.jit
 def decay(x, times, low=None):
-    return tl.where(x < ENDED, 0.0, times) * tl.exp(x)
+    return signed_as(tl.where(x < ENDED, 0.0, times) * tl.exp(x), times)
 
 
 @triton.jit
@@ -81,7 +87,7 @@ def sigmoid(x, times=None, low=None):
     e = tl.exp(tl.abs(x) * -1.0)
     share = tl.where(x < 0.0, e, 1.0) * reciprocal(1.0 + e)
     if times is not None:
-        share = tl.where(x < ENDED, 0.0, times) * share + LEAST
+        share = signed_as(tl.where(x < ENDED, 0.0, times) * share + LEAST, times)
     return share
 
 
@@ -139,7 +145,7 @@ def ndtr(x, times=None):
     below = mills_ratio(a) * tl.exp(-0.5 * a * a)
     share = tl.where(x < 0.0, below, 1.0 - below)
     if times is not None:
-        share = tl.where(x < -16.0, 0.0, times) * share + LEAST
+        share = signed_as(tl.where(x < -16.0, 0.0, times) * share + LEAST, times)
     return share
 
 
@@ -165,7 +171,7 @@ def mish(x):
     """By n / (n + 2) with n = e·(e + 2), e = exp(x)."""
     e = tl.exp(tl.where(x > 20.0, 20.0, x))
     n = e * (e + 2.0)
-    return tl.where(x < ENDED, 0.0, x) * (n * reciprocal(n + 2.0))
+    return tl.where(x < ENDED, ENDED, x) * (n * reciprocal(n + 2.0))
 
 
 @triton.jit
@@ -220,7 +226,7 @@ def snake(x, a=None):
     square = tl.where(is_odd(n), 1.0 - square, square)
     if a is not None:
         square = tl.where(tl.abs(angle) < 1e-10, angle * x, square * (1.0 / a))
-    return tl.where(tl.abs(angle) < 8192.0, x + square, x)
+    return signed_as(tl.where(tl.abs(angle) < 8192.0, x + square, x), x)
 
 
 @triton.jit
