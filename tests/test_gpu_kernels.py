@@ -17,10 +17,11 @@ import torch
 import slopes
 from slopes import kernels
 from slopes.catalogue import ACTIVATIONS
-from slopes.kernels.programs import source_and_numbers
+from slopes.kernels.programs import is_number, source_and_numbers
 
 HERE = pathlib.Path(__file__).parent
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 3.0, -3.0, 1.0, -1.0, 0.5, -0.5, 6.0]
+KINDS = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "float64": "fp64"}
 ONE_BY_ONE = [card for card in dict.fromkeys(ACTIVATIONS.values()) if not card.rowwise]
 
 
@@ -122,23 +123,56 @@ def test_kernels_in_the_interpreter_compute_what_numpy_does(tmp_path, dtype):
     assert not {name: found for name, found in faults.items() if found}
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("capability", [80, 90])
-@pytest.mark.parametrize("chosen", ONE_BY_ONE, ids=[card.name for card in ONE_BY_ONE])
-def test_kernels_compile_without_a_gpu_and_round_as_ieee_754_says(chosen, capability):
+def sources(card, dtype):
+    """Yield (source, types of its pointers and numbers) of a card's kernels, with parameters of their own, too."""
+    others = {name: 1.25 * value for name, value in card.settings.items() if is_number(value)}
+    for output, count in (("value", 2), ("vjp", 3)):
+        for parameters in ({}, others) if others else ({},):
+            source, numbers = source_and_numbers(card, (output,), dtype, parameters, "triton")
+            yield source, [f"*{KINDS[dtype]}", *["fp64"] * len(numbers), *[f"*{KINDS[dtype]}"] * (count - 1)]
+
+
+@pytest.fixture
+def compile_kernel(monkeypatch, tmp_path):
+    """Return a function that compiles a source."""
     needs_triton()
     from slopes.kernels.gpu import launching
 
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+
+    def compile_kernel(source, types, capability=90, is_aligned=True):
+        return launching.compile_for(source, types, capability, is_aligned).asm["ptx"]
+
+    return compile_kernel
+
+
+def with_capabilities(cards):
+    """Return parameters for each generation; all but a few cards on one are exhaustive."""
+    chosen = [pytest.param(card, 80, marks=pytest.mark.exhaustive, id=f"{card.name}-80") for card in cards]
+    for place, card in enumerate(cards):
+        marks = [pytest.mark.exhaustive] * (card.name not in ("silu", "snake"))
+        chosen.insert(2 * place + 1, pytest.param(card, 90, marks=marks, id=f"{card.name}-90"))
+    return chosen
+
+
+@pytest.mark.parametrize(("chosen", "capability"), with_capabilities(ONE_BY_ONE))
+def test_kernels_compile_without_a_gpu_and_round_as_ieee_754_says(chosen, capability, compile_kernel):
     flushed = r"(?<!div\.rn)\.ftz\.f32" if version("triton") < "3.6" else r"\.ftz\.f32"  # then quotients were, too
-    for dtype, kind in (("float32", "fp32"), ("bfloat16", "bf16"), ("float64", "fp64")):
-        for output, count in (("value", 2), ("vjp", 3)):
-            source, _ = source_and_numbers(chosen, (output,), dtype, {}, "triton")
-            code = launching.compile_for(source, [f"*{kind}"] * count, capability).asm["ptx"]
+    for dtype in KINDS:
+        for source, types in sources(chosen, dtype):
+            code = compile_kernel(source, types, capability)
             assert re.search(r"ld\.global\.v[24]\.", code)
-            if dtype == "bfloat16":
+            if dtype in ("float16", "bfloat16"):
                 continue  # by the device's own functions
             assert "approx" not in code.replace("rcp.approx.ftz.f64", "")  # the start of a division in float64
             assert not re.search(rf"{flushed}|div\.full", code)
+
+
+@pytest.mark.parametrize("name", ["mish", pytest.param("snake", marks=pytest.mark.exhaustive)])
+def test_kernels_of_pointers_at_any_address_read_entries_one_by_one(name, compile_kernel):
+    for dtype in KINDS:
+        for source, types in sources(ACTIVATIONS[name], dtype):
+            assert not re.search(r"ld\.global\.v\d", compile_kernel(source, types, is_aligned=False))
 
 
 def test_the_source_is_shown():
