@@ -133,15 +133,20 @@ def sources(card, dtype):
 
 
 @pytest.fixture
-def compile_kernel(monkeypatch, tmp_path):
-    """Return a function that compiles a source."""
+def compile_kernel(monkeypatch, tmp_path, capsys):
+    """Return a function that compiles a source, and refuses one whose numbers do not fit into registers."""
     needs_triton()
     from slopes.kernels.gpu import launching
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("TRITON_DUMP_PTXAS_LOG", "1")
 
     def compile_kernel(source, types, capability=90, is_aligned=True):
-        return launching.compile_for(source, types, capability, is_aligned).asm["ptx"]
+        compiled = launching.compile_for(source, types, capability, is_aligned)
+        spilled = re.findall(r"(\d+) bytes spill stores", capsys.readouterr().out)
+        assert spilled
+        assert not any(map(int, spilled)), (source, types, spilled)
+        return compiled.asm["ptx"]
 
     return compile_kernel
 

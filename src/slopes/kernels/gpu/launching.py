@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,7 +21,8 @@ from slopes.kernels.printing.triton import BLOCK
 Tensor = torch.Tensor
 
 TYPES = {torch.float32: "*fp32", torch.float64: "*fp64", torch.float16: "*fp16", torch.bfloat16: "*bf16"}
-OPTIONS = {"num_warps": 4}
+#: float64, and a sine far from 0, need more registers than 4 warps have, so that each thread gets fewer entries
+MANY_REGISTERS = re.compile(r"\btl\.float64\b|_far\(|\bsnake_slope\(")
 #: products and sums of half types are fused; error-free sums need each rounding
 FUSED = {"*fp16", "*bf16"}
 LEAST_CAPABILITY = (8, 0)
@@ -51,7 +53,12 @@ def compile_for(source: str, types: Sequence[str], capability: int | None = None
     places = [place for place, kind in enumerate(types) if kind.startswith("*")] if is_aligned else []
     target = None if capability is None else GPUTarget("cuda", capability, 32)
     ast = ASTSource(function, signature, {}, {(place,): [["tt.divisibility", 16]] for place in places})
-    return triton.compile(ast, target=target, options=OPTIONS | {"enable_fp_fusion": not FUSED.isdisjoint(types)})
+    options = {"num_warps": count_warps(source), "enable_fp_fusion": not FUSED.isdisjoint(types)}
+    return triton.compile(ast, target=target, options=options)
+
+
+def count_warps(source: str) -> int:
+    return 8 if MANY_REGISTERS.search(source) else 4
 
 
 class GpuKernel:
