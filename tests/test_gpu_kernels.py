@@ -180,6 +180,36 @@ def test_kernels_of_pointers_at_any_address_read_entries_one_by_one(name, compil
             assert not re.search(r"ld\.global\.v\d", compile_kernel(source, types, is_aligned=False))
 
 
+class Compiled:
+    """A kernel of which a driver loads no machine code for x and a gradient."""
+
+    def __init__(self, types):
+        self.types = types
+
+    def __getitem__(self, grid):
+        if len(self.types) == 3:
+            raise RuntimeError("no machine code")
+
+
+def compile_value_alone(source, types, **options):
+    if len(types) == 3:
+        raise RuntimeError("no machine code")
+    return Compiled(types)
+
+
+@pytest.mark.parametrize("compile_for", [compile_value_alone, lambda source, types, **options: Compiled(types)])
+def test_a_backward_without_machine_code_is_known_in_the_forward(monkeypatch, compile_for):
+    from slopes.kernels.gpu import launching
+    from slopes.kernels.tensors import gpu
+
+    monkeypatch.setattr(launching, "is_available", lambda device: True)
+    monkeypatch.setattr(launching, "compile_for", compile_for)
+    launching.gpu_kernel.cache_clear()
+    with pytest.warns(UserWarning, match="without kernels on this GPU, as Triton failed: no machine code"):
+        assert gpu.find(slopes.mish, {}, torch.ones(5000)) is None
+    launching.gpu_kernel.cache_clear()
+
+
 def test_the_source_is_shown():
     source = kernels.source(slopes.silu, "value", language="triton")
     assert "= silu(x)" in source

@@ -83,9 +83,10 @@ class GpuKernel:
             compiled[(-(-size // BLOCK), 1, 1)](*pointers[:arguments], *numbers, *pointers[arguments:], size)
 
     def prepare(self, x: Tensor, numbers: int, count: int) -> None:
-        """Compile for the GPU and dtype of a tensor, with so many numbers and pointers."""
+        """Compile and load for the GPU and dtype of a tensor, with so many numbers and pointers."""
         with torch.cuda.device(x.get_device()):
-            self._compile((x.get_device(), x.dtype, True), numbers, count)
+            compiled = self._compile((x.get_device(), x.dtype, True), numbers, count)
+            _ = compiled[1, 1, 1]  # Triton loads the machine code when it is asked for a grid
 
     def _compile(self, key: tuple[int, torch.dtype, bool], numbers: int, count: int) -> Any:
         _, dtype, is_aligned = key

@@ -37,7 +37,7 @@ def _pull(make: Make, gradient: Tensor, x: Tensor) -> Tensor:
 
 
 def _prepare(card: Any, output: str, dtype: str, parameters: Mapping[str, Any], like: Tensor | None = None) -> Run:
-    """A kernel with its parameters; with a tensor it is compiled for that."""
+    """A kernel with its parameters; with a tensor it is compiled and loaded for that."""
     source, numbers = source_and_numbers(card, (output,), dtype, parameters, "triton")
     kernel = gpu_kernel(source, len(card._arguments))
     if like is not None:
@@ -52,7 +52,7 @@ def find(card: Any, parameters: Mapping[str, Any], x: Tensor) -> ActivationKerne
     name = str(x.dtype).removeprefix("torch.")
 
     def preparing(output: str) -> Make:
-        run = _prepare(card, output, name, parameters, x if output == "value" else None)
+        run = _prepare(card, output, name, parameters, x)  # the backward's as well, where nothing could replace it
         return (lambda: run) if is_ours(card) else partial(_prepare, card, output, name, parameters)
 
     try:
