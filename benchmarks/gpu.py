@@ -7,6 +7,8 @@ Contenders are slopes, PyTorch's own function if it has one, else the card's ope
 functions what torch.compile makes of PyTorch's. They take turns; a time is the median of the rounds, by events of the
 device, of calls one after another, so small tensors take the time that Python needs. Bandwidth counts five tensors: the
 input is read twice, the incoming gradient once, value and gradient are written. "share" is the bandwidth over a copy's.
+2^16 and 2^20 entries fit into the L2 cache of a large GPU, so their bandwidth is not the memory's. A contender that
+needs more memory than there is has no row.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ SIZES = (2**28, 2**16, 2**24, 2**20)  #: the most telling first
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 PASSES = 5  #: tensors that forward and backward read and write
 SHORTEST = 0.5  #: milliseconds of a round
+FEWEST, MOST = 10, 200  #: calls of a round
 OWN: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu, "leaky_relu": F.leaky_relu, "relu6": F.relu6, "hard_tanh": F.hardtanh,
     "hard_sigmoid": F.hardsigmoid, "hard_swish": F.hardswish, "elu": F.elu, "celu": F.celu, "selu": F.selu,
@@ -56,17 +59,27 @@ def describe() -> Row:
     return {"gpu": properties.name, "cuda": torch.version.cuda or "", "triton": triton.__version__, **machine}
 
 
-def take_turns(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median time of a call of each contender, in microseconds."""
+def take_turns(work: str, calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the median time of a call of each contender that has enough memory, in microseconds."""
     counts, times = {}, {name: [] for name in calls}
-    for name, call in calls.items():
-        call()
-        call()
-        counts[name] = int(SHORTEST / time_calls(call, 3)) + 1
-    for _ in range(rounds):
-        for name, call in calls.items():
-            times[name].append(time_calls(call, min(counts[name], 200)))
+    for turn in range(rounds + 1):
+        for name in list(times):
+            try:
+                if turn:
+                    times[name].append(time_calls(calls[name], counts[name]))
+                else:
+                    counts[name] = count_calls(calls[name])
+            except torch.OutOfMemoryError:
+                del times[name]
+                print(f"{work} by {name} is left out: it needs more memory than there is", flush=True)
     return {name: statistics.median(found) * 1e3 for name, found in times.items()}
+
+
+def count_calls(call: Callable[[], object]) -> int:
+    """Return how many calls a round takes: enough to hide the time until Python has launched the first kernel."""
+    call()
+    call()
+    return min(max(int(SHORTEST / time_calls(call, 3)) + 1, FEWEST), MOST)
 
 
 def time_calls(call: Callable[[], object], count: int) -> float:
@@ -84,7 +97,7 @@ def time_calls(call: Callable[[], object], count: int) -> float:
 def measure_copy(x: Tensor, rounds: int) -> float:
     """Return the time of a copy in microseconds."""
     room = torch.empty_like(x)
-    return take_turns({"copy": lambda: room.copy_(x)}, rounds)["copy"]
+    return take_turns("copy", {"copy": lambda: room.copy_(x)}, rounds)["copy"]
 
 
 def measure(only: list[str], sizes: list[int], rounds: int) -> Iterator[Row]:
@@ -111,7 +124,7 @@ def measure(only: list[str], sizes: list[int], rounds: int) -> Iterator[Row]:
                     contender: lambda f=function: torch.autograd.grad(f(x), x, gradient)  # noqa: B023
                     for contender, function in functions.items()
                 }
-                times = take_turns(calls, rounds)
+                times = take_turns(name, calls, rounds)
                 for contender, time in times.items():
                     reached = bytes_of_all / time / 1e3
                     row = {"work": name, "dtype": kind, "size": str(size)}
@@ -131,7 +144,7 @@ def measure_cross_entropy(rounds: int) -> Iterator[Row]:
                 contender: lambda f=function: torch.autograd.grad(f(logits, labels), logits)  # noqa: B023
                 for contender, function in functions.items()
             }
-            for contender, time in take_turns(calls, rounds).items():
+            for contender, time in take_turns("cross_entropy", calls, rounds).items():
                 reached = 2 * logits.numel() * dtype.itemsize / time / 1e3
                 row = {"work": "cross_entropy", "dtype": kind, "size": f"{count}x{classes}"}
                 yield row | _figures(contender, time, reached, reached / bandwidth)

@@ -1,5 +1,6 @@
 """Kernels for GPUs, on a machine without one: Triton's interpreter runs them, and its compiler translates them."""
 
+import importlib.util
 import os
 import pathlib
 import re
@@ -178,6 +179,33 @@ def test_kernels_of_pointers_at_any_address_read_entries_one_by_one(name, compil
     for dtype in KINDS:
         for source, types in sources(ACTIVATIONS[name], dtype):
             assert not re.search(r"ld\.global\.v\d", compile_kernel(source, types, is_aligned=False))
+
+
+def test_the_benchmark_times_several_calls_and_leaves_out_who_lacks_memory(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(HERE.parent / "benchmarks"))
+    spec = importlib.util.spec_from_file_location("benchmark_of_gpus", HERE.parent / "benchmarks" / "gpu.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    counts, calls = [], []
+
+    def time_calls(call, count):
+        call()
+        counts.append(count)
+        return 1.3
+
+    def lack(after):
+        calls.append(after)
+        if len(calls) > after:
+            raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(benchmark, "time_calls", time_calls)
+    for after in (0, 5):
+        calls.clear()
+        contenders = {"eager": lambda: lack(after), "slopes": lambda: None}  # noqa: B023
+        times = benchmark.take_turns("snake", contenders, rounds=4)
+        assert times == {"slopes": 1300.0}
+        assert capsys.readouterr().out == "snake by eager is left out: it needs more memory than there is\n"
+    assert set(counts) == {3, 10}
 
 
 class Compiled:
