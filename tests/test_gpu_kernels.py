@@ -17,8 +17,9 @@ import torch
 
 import slopes
 from slopes import kernels
-from slopes.catalogue import ACTIVATIONS
+from slopes.catalogue import ACTIVATIONS, LOSSES
 from slopes.kernels.programs import is_number, source_and_numbers
+from test_trace import CASES
 
 HERE = pathlib.Path(__file__).parent
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 3.0, -3.0, 1.0, -1.0, 0.5, -0.5, 6.0]
@@ -134,20 +135,27 @@ def sources(card, dtype):
 
 
 @pytest.fixture
-def compile_kernel(monkeypatch, tmp_path, capsys):
-    """Return a function that compiles a source, and refuses one whose numbers do not fit into registers."""
+def machine_code(monkeypatch, tmp_path, capsys):
+    """Return a function that gives the code of a kernel just compiled, and refuses numbers that fit no register."""
     needs_triton()
-    from slopes.kernels.gpu import launching
-
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.setenv("TRITON_DUMP_PTXAS_LOG", "1")
 
-    def compile_kernel(source, types, capability=90, is_aligned=True):
-        compiled = launching.compile_for(source, types, capability, is_aligned)
-        spilled = re.findall(r"(\d+) bytes spill stores", capsys.readouterr().out)
+    def machine_code(compiled, most=0):
+        spilled = list(map(int, re.findall(r"(\d+) bytes spill stores", capsys.readouterr().out)))
         assert spilled
-        assert not any(map(int, spilled)), (source, types, spilled)
+        assert max(spilled) <= most
         return compiled.asm["ptx"]
+
+    return machine_code
+
+
+@pytest.fixture
+def compile_kernel(machine_code):
+    from slopes.kernels.gpu import launching
+
+    def compile_kernel(source, types, capability=90, is_aligned=True):
+        return machine_code(launching.compile_for(source, types, capability, is_aligned))
 
     return compile_kernel
 
@@ -208,6 +216,75 @@ def test_the_benchmark_times_several_calls_and_leaves_out_who_lacks_memory(monke
     assert set(counts) == {3, 10}
 
 
+@pytest.mark.parametrize("some", ["few", pytest.param("all", marks=pytest.mark.exhaustive)])
+def test_kernels_of_rows_in_the_interpreter_compute_what_their_programs_say(some):
+    """Programs of cards of rows, and calls of losses, maps and modules with gradients."""
+    needs_triton()
+    path = os.pathsep.join([*sys.path, str(HERE)])
+    outcome = subprocess.run(
+        [sys.executable, HERE / "interpreted_losses.py", some],
+        env=os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": path}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (outcome.returncode, outcome.stdout) == (0, ""), outcome.stdout + outcome.stderr
+
+
+#: cards of rows with a kernel, and whether their targets are labels
+ROWS = [case for case in CASES if case[0].name != "crps_ensemble"]
+ROWS = [
+    pytest.param(
+        card, labels, id=f"{card.name}-{labels}", marks=[pytest.mark.exhaustive] * ((card.name, labels) != ("poly1", True))
+    )
+    for card, labels in ROWS
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("chosen", "labels"), ROWS)
+def test_kernels_of_rows_compile_without_a_gpu(chosen, labels, machine_code):
+    from slopes.kernels.gpu.rows import GpuRowKernel
+
+    outputs = ("value",) if chosen.slope_body is None else ("value", "vjp")
+    for dtype, kind, width in (
+        ("float32", "*fp32", 10), ("float32", "*fp32", 8000), ("float32", "*bf16", 100_000), ("float64", "*fp64", 4000),
+    ):  # fmt: skip
+        recorded = kernels.program(chosen, *outputs, dtype=dtype, arithmetic=dtype, labels=labels)
+        kernel = GpuRowKernel(recorded, (), chosen.name)
+        lines = [*recorded.arrays, *recorded.results]
+        per_row = "*fp32" if kind == "*bf16" else kind
+        types = ["*i64" if x.dtype == "int64" else kind if x.per == "entry" else per_row for x in lines]
+        code = machine_code(kernel.compile(width, types, capability=90), most=512)  # of the longest bodies in float64
+        if kind == "*fp32":
+            assert "approx" not in code.replace("rcp.approx.ftz.f64", "")
+            assert not re.search(r"(?<!div\.rn)(?<!abs)\.ftz\.f32|div\.full", code)
+
+
+LOSSES_ONE_BY_ONE = [
+    pytest.param(card, marks=[pytest.mark.exhaustive] * (card.name != "huber"), id=card.name)
+    for card in dict.fromkeys(LOSSES.values())
+    if not card.rowwise
+]
+
+
+@pytest.mark.parametrize("chosen", LOSSES_ONE_BY_ONE)
+def test_kernels_of_losses_compile_without_a_gpu(chosen, machine_code):
+    from slopes.kernels.gpu.losses import GpuLossKernel
+
+    others = {name: 1.25 * value for name, value in chosen.settings.items() if is_number(value)}
+    for dtype, kind, wide in (
+        (torch.float32, "*fp32", "*fp64"), (torch.bfloat16, "*bf16", "*fp32"), (torch.float64, "*fp64", "*fp64")
+    ):  # fmt: skip
+        seen = set()
+        for parameters in ({}, others) if others else ({},):
+            kernel = GpuLossKernel(chosen, chosen.settings | parameters, dtype)
+            given = [kind] * len(chosen._arguments)
+            for output, rest in (
+                ("total", [wide]), ("value", [kind]), ("vjp", [kind, kind]), ("gradient", ["*fp64", kind])
+            ):  # fmt: skip
+                source = kernel.source(output)
+                if source not in seen:  # Triton keeps what it has compiled
+                    machine_code(kernel.compile(output, [*given, *rest], capability=90), most=512)  # powers need many
+                seen.add(source)
+
+
 class Compiled:
     """A kernel of which a driver loads no machine code for x and a gradient."""
 
@@ -249,8 +326,11 @@ def test_the_source_is_shown():
         kernels.source(slopes.silu, "value", language="cuda")
     with pytest.raises(kernels.TraceError, match="silu cannot be traced"):
         kernels.source(slopes.silu, "value", dtype="float16")  # Numba has no half types
-    with pytest.raises(kernels.TraceError, match="softmax is computed by rows"):
-        kernels.source(slopes.softmax, "value", language="triton")
+    rows = kernels.source(slopes.softmax, "value", language="triton")
+    assert "tl.sum(" in rows
+    assert "for _start" not in rows
+    with pytest.raises(kernels.TraceError, match="it uses ranks, and GPUs have no kernel of rows with that"):
+        kernels.source(slopes.crps_ensemble, "value", language="triton")
 
 
 def test_half_types_are_computed_in_float32_alone():

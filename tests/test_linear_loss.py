@@ -510,3 +510,16 @@ def test_distributed_training_is_not_disturbed(tmp_path):
         torch.testing.assert_close(sharded.weight.grad.full_tensor(), expected)
     finally:
         distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_factor_of_gradients_is_not_rounded_to_a_half_type(dtype):
+    """A mean over 300 rows: 1/300 in bfloat16 is off by 0.2 %, in every entry alike."""
+    torch.manual_seed(0)
+    features, weight = torch.randn(300, 16).to(dtype), torch.randn(40, 16).to(dtype)
+    labels = torch.randint(40, (300,))
+    leaf, exact = features.clone().requires_grad_(), features.double().requires_grad_()
+    slopes.linear_loss(leaf, weight, labels, loss=slopes.cross_entropy).backward()
+    slopes.cross_entropy(exact @ weight.double().T, labels).backward()
+    ratio = (leaf.grad.double() * exact.grad).sum() / (exact.grad**2).sum()
+    assert float(ratio) == pytest.approx(1, abs=3e-4 if dtype is torch.bfloat16 else 4e-5)

@@ -18,6 +18,7 @@ from slopes.losses.classification import z_loss as square
 
 BYTES = 2**25  #: of a chunk's logits by default
 MULTIPLE = 64  #: divides the rows of a chunk: products of fewer rows take longer
+ROWS_ON_GPU = 1024  #: of a chunk at least: each chunk reads the whole weight
 CAP = Positive.__metadata__[0]  # type: ignore[attr-defined]
 FACTOR = Interval(0.0, closed=True)
 
@@ -34,8 +35,8 @@ def linear_loss(
     or rows (..., classes).
 
     A chunk's logits exist only while its loss and gradient are computed. A large vocabulary takes little memory: the
-    gradients by features, weight and bias, and about 32 MB or `chunk` rows of logits. Masked and ignored rows are
-    skipped.
+    gradients by features, weight and bias, and about 32 MB, 1024 rows on a GPU or `chunk` rows of logits. Masked and
+    ignored rows are skipped.
 
     `softcap` bounds the logits as ``slopes.softcap`` does. `z_loss` times ``slopes.z_loss`` is added to a row's loss.
     `mask` and `row_weight` (a loss's `weight`) have the shape of the unreduced loss. Other keywords are the loss's own.
@@ -176,7 +177,10 @@ class LinearRows:
     def chunks(self, classes: int, itemsize: int) -> Iterator[Any]:
         """Yield slices or indices of rows: at least one chunk, so that wrong options raise."""
         count = self.target.shape[0] if self.kept is None else self.kept.shape[0]
-        step = max(BYTES // (classes * itemsize) // MULTIPLE, 1) * MULTIPLE if self.chunk is None else self.chunk
+        usual = max(BYTES // (classes * itemsize) // MULTIPLE, 1) * MULTIPLE
+        if getattr(self.target, "is_cuda", False):
+            usual = max(usual, ROWS_ON_GPU)
+        step = usual if self.chunk is None else self.chunk
         for start in range(0, max(count, 1), step):
             rows = slice(start, min(start + step, count))
             yield rows if self.kept is None else self.kept[rows]

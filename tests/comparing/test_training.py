@@ -315,6 +315,20 @@ def test_an_activation_that_evaluation_does_not_call_has_no_dead_units(name):
         assert outcome["dead"][0][1] == outcome["saturated"][0][1] == 0
 
 
+def test_counts_of_units_stay_on_their_device_where_a_slot_is_not_called():
+    counts = tuple(torch.zeros(shape, device="meta") for shape in ((2, 3), (2, 3), 2))
+    called, left_out = [counts], []
+    for part in common.shares([[called, left_out]], (2,)):
+        assert part.shape == (2, 2)
+        assert part.is_meta
+
+
+def test_a_gpu_gets_one_process():
+    gpu, processor = (SimpleNamespace(workers=None, device=device) for device in ("cuda:1", "cpu"))
+    assert Settings.processes.fget(gpu) == 1
+    assert Settings.processes.fget(processor) >= 1
+
+
 # ------------------------------------------------------------------------------------------ which engine is taken
 
 

@@ -475,7 +475,7 @@ class Settings:
         default=None,
     )
     workers: int | None = option(
-        "How many processes, with one thread each; by default one for each processor.",
+        "How many processes, with one thread each; by default one for each processor, and for a GPU one.",
         OnCommandLine("N", "count", help="How many processes train."),
         check=optional(partial(integer, least=1, most=4096)),
         part=PLACE,
@@ -513,7 +513,7 @@ class Settings:
     def processes(self) -> int:
         from slopes.kernels.pool import processors
 
-        return self.workers or processors()
+        return self.workers or (1 if self.device.startswith("cuda") else processors())
 
     @property
     def training(self) -> dict[str, Any]:

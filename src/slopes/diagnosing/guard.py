@@ -67,6 +67,7 @@ class Guard:
         self._has_moved = False  # whether an optimizer has stepped since the first of these
         self._count = sum(p.requires_grad for p in model.parameters())
         self._device = device_of(model)
+        self._gpus = list(dict.fromkeys(p.device for p in model.parameters() if p.is_cuda))
         self._running = self._thread = 0
         self._key = RemovableHandle(model._forward_hooks).id  # a number that no other hook has
         self._hook: Any = None
@@ -120,7 +121,7 @@ class Guard:
         if self._forwards:
             self._forget()
         device = self._device
-        random = [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if device == "cuda" else [])]
+        random = [torch.get_rng_state(), *(torch.cuda.get_rng_state(each) for each in self._gpus)]
         autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
         self._forwards.append(_Forward(arguments, named, autocast, random, _version(arguments, named), {}))
 
@@ -187,8 +188,8 @@ class Guard:
             outputs, pulls = [], []
             for each in forwards:
                 torch.set_rng_state(each.random[0])
-                for state in each.random[1:]:
-                    torch.cuda.set_rng_state(state)
+                for gpu, state in zip(self._gpus, each.random[1:], strict=True):
+                    torch.cuda.set_rng_state(state, gpu)
                 is_on = each.autocast is not None and trace is not None
                 with torch.autocast(self._device, each.autocast, enabled=is_on):
                     output = self.model(*each.arguments, **each.named)

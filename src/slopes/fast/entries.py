@@ -204,17 +204,15 @@ def _compile(card: Any, parameters: dict[str, Any], x: Tensor) -> Any:
     size = x.numel()
     if size < LARGE:
         return None
+    from slopes.kernels.programs import are_worthwhile
+
     if x.is_cuda:
         from slopes.kernels.tensors import gpu
 
-        return gpu.find(card, parameters, x) if _is_ours(card) or size >= LARGE_FOR_A_USER_ON_A_GPU else None
-    from slopes.kernels.programs import are_worthwhile
+        return gpu.find(card, parameters, x) if are_worthwhile(card, size, "triton") else None
     from slopes.kernels.tensors import activations
 
     return activations.find(card, parameters, x.dtype) if are_worthwhile(card, size) else None
-
-
-LARGE_FOR_A_USER_ON_A_GPU = 2**22  #: fewer entries do not repay the trace at each call
 
 
 EXACT = 2**24  #: float32 holds every integer up to this
@@ -259,6 +257,19 @@ NO_ENTRIES: Mapping[str, Tensor] = {}
 Counting = tuple[Mapping[str, Tensor], Any, Any, Any]  #: entries, weight, mask and divisor of `run_loss`
 
 
+def language_of(x: Tensor) -> str:
+    """Language of the kernels for the device of a tensor; "" if it has none."""
+    if x.is_cpu:
+        from slopes.kernels.compiling import is_available
+
+        return "numba" if is_available() else ""
+    if x.is_cuda:
+        from slopes.kernels.gpu.rows import are_available
+
+        return "triton" if are_available(x.get_device()) else ""
+    return ""
+
+
 def run_loss(
     card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...] = (),
     is_checked: bool = False, *, weight: Any = None, mask: Any = None, divisor: Any = None,
@@ -271,10 +282,14 @@ def run_loss(
     """
     x, *others = tensors
     given = entries, weight, mask, divisor
+    result: Tensor | None
+    if x.is_cuda and x.numel() >= LARGE_FOR_A_LOSS and not entries and weight is mask is divisor is None:
+        result = _run_loss_on_gpu(card, reduction, tensors, parameters)
+        if result is not None:
+            return result
     if not is_plain(x):
         return _run_widened_loss(card, reduction, tensors, parameters, is_checked, given)
     counting = None if not entries and weight is mask is divisor is None else given
-    result: Tensor | None
     if x.numel() >= LARGE_FOR_A_LOSS and x.is_cpu:
         result = _run_large_loss(card, reduction, tensors, parameters, is_checked, counting)
         if result is not None:
@@ -294,6 +309,40 @@ def run_loss(
         return plain.value(x, *others)
     except UnfitError:
         return None
+
+
+def _run_loss_on_gpu(
+    card: Any, reduction: str, tensors: tuple[Tensor, ...], parameters: tuple[tuple[str, Any], ...]
+) -> Tensor | None:
+    """Loss by kernels, which look for no value that the kind refuses: to be told would be to wait."""
+    x = tensors[0]
+    if not is_plain(x, ALL_DTYPES) or reduction not in DENOMINATORS or language_of(x) != "triton":
+        return None
+    tensors = (x, *(other.to(x.dtype) if _is_whole(other) else other for other in tensors[1:]))
+    if not _are_alike(x, tensors[1:], ALL_DTYPES):
+        return None
+    from slopes.kernels.gpu import losses
+
+    def pull_back(incoming: Tensor, *tensors: Tensor) -> Tensor:
+        wide = [_widen(tensor) for tensor in tensors]
+        plain = _find_loss(card, reduction, parameters, wide[0])
+        if plain is None:
+            raise UnfitError
+        return plain.pull_back(_widen(incoming), plain.slope, *wide).to(tensors[0].dtype)
+
+    kernel = losses.find(card, dict(parameters), x)
+    if kernel is None:
+        return None
+    loss = losses.LossOnGpu(kernel, DENOMINATORS[reduction](x), pull_back)
+    if x.requires_grad and torch.is_grad_enabled():
+        return apply_compiled_loss(loss, *tensors)
+    value: Tensor = loss.value(None, *tensors)
+    return value
+
+
+DENOMINATORS: dict[str, Callable[[Tensor], float | None]] = {
+    "mean": lambda x: float(x.numel()), "sum": lambda x: 1.0, "none": lambda x: None,
+}  # fmt: skip
 
 
 def _run_widened_loss(
@@ -329,15 +378,15 @@ def _run_large_loss(
     plain = _find_loss(card, reduction, parameters, x)
     if plain is None:
         return None
-    denominator = {"mean": float(x.numel()), "sum": 1.0, "none": None}[reduction]
-    return _run_compiled_loss(card, tensors, parameters, is_checked, (None, denominator), NO_ENTRIES, plain)
+    count = None, DENOMINATORS[reduction](x)
+    return _run_compiled_loss(card, tensors, parameters, is_checked, count, NO_ENTRIES, plain)
 
 
-def _are_alike(x: Tensor, others: Sequence[Any]) -> bool:
+def _are_alike(x: Tensor, others: Sequence[Any], dtypes: tuple[torch.dtype, ...] = DTYPES) -> bool:
     """Whether others are plain constants like x."""
     wants_gradient = torch.is_grad_enabled()
     for other in others:
-        fits = type(other) in TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other)
+        fits = type(other) in TYPES and other.dtype is x.dtype and other.shape == x.shape and is_plain(other, dtypes)
         if not fits or other.device != x.device or (wants_gradient and other.requires_grad):
             return False
     return True
@@ -518,7 +567,7 @@ class _CompiledLoss(torch.autograd.Function):
         from slopes.kernels.tensors.activations import empty_like
 
         ctx.loss = loss
-        ctx.gradient = empty_like(tensors[0].detach()) if loss.is_reduced else None
+        ctx.gradient = empty_like(tensors[0].detach()) if loss.keeps_gradient else None
         ctx.save_for_backward(*tensors)
         value: Tensor | None = loss.value(ctx.gradient, *tensors)
         if value is None:
@@ -529,7 +578,7 @@ class _CompiledLoss(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (incoming,), tensors, loss = gradients, ctx.saved_tensors, ctx.loss
         gradient, ctx.gradient = ctx.gradient, None  # the caller owns it
-        if torch.is_grad_enabled() or not is_plain(incoming):
+        if torch.is_grad_enabled() or not is_plain(incoming, ALL_DTYPES):
             pulled = loss.pull_back(incoming, *tensors)
         elif gradient is None:
             pulled = loss.pull(incoming, *tensors)

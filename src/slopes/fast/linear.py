@@ -141,6 +141,9 @@ def _compute(
 def _run(batch: Any, buffer: Callable[[str, int], Tensor]) -> tuple[Tensor, Tensor]:
     """(values, gradient by logits) of a batch; a kernel may overwrite the logits."""
     kernel = batch.kernel.get("value", "vjp")
+    if kernel.takes_tensors:
+        values, rows = kernel(*(x.detach() for x in batch.arguments), batch.cotangent())
+        return values, rows
     logits, *others = (x.detach().numpy() for x in (widen_half(batch.arguments[0]), *batch.arguments[1:]))
     is_half = batch.arguments[0].dtype in HALF
     place = logits if kernel.works_in_place or is_half else buffer("gradient", len(logits)).numpy()
@@ -173,18 +176,19 @@ class _Loss(torch.autograd.Function):
         tensors, gradients = list(ctx.saved_tensors[:3]), ctx.saved_tensors[3:]
         if is_to_be_differentiated(gradient):
             return None, *_again(ctx.rows, tensors, gradient, ctx.needs_input_grad[1:])
-        factor = ctx.batch._scaled(gradient.double() if gradient.device.type == "cpu" else gradient.float())
+        factor = ctx.batch._scaled(gradient.float() if gradient.device.type == "mps" else gradient.double())
         is_one = factor.device.type == "cpu" and factor.item() == 1.0
         results: list[Tensor | None] = [None]
         for tensor, total in zip(tensors, gradients, strict=True):
             if total is None:
                 results.append(None)
                 continue
-            if keeps_graph():
-                total = total * factor.to(total.dtype)
+            wide = widen_half(total)  # in a half type the factor itself would be rounded
+            if wide is total and keeps_graph():
+                wide = wide * factor.to(wide.dtype)
             elif not is_one:
-                total = total.mul_(factor.to(total.dtype))
-            results.append(total.to(tensor.dtype))
+                wide = wide.mul_(factor.to(wide.dtype))
+            results.append(wide.to(tensor.dtype))
         return tuple(results)
 
 

@@ -21,7 +21,7 @@ class _Regions:
     def __init__(self, card: Any, reduction: str, options: dict[str, Any], kernel: Any, shape: tuple[int, int]) -> None:
         self.card, self.reduction, self.options = card, reduction, options
         self.kernel, self.shape = kernel, shape
-        self.is_reduced = reduction != "none"
+        self.keeps_gradient = reduction != "none"
 
     def value(self, gradient: Tensor | None, x: Tensor, target: Tensor) -> Tensor | None:
         """Loss, and write a gradient; None if a target is no probability."""

@@ -1,7 +1,7 @@
-"""Losses of rows of plain CPU tensors from compiled kernels.
+"""Losses and maps of rows of plain tensors from compiled kernels.
 
-The forward of a reduced loss computes the gradient, which the backward scales; without reduction the backward computes
-it. Torch operations compute a second backward.
+On a CPU the forward of a reduced loss computes the gradient, which the backward scales; without reduction, and on a
+GPU, where the scale is not known without waiting, the backward computes it. Torch operations compute a second backward.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import _C
 from torch._C import _functorch as functorch
 
 from slopes.fast.entries import LARGE_FOR_A_LOSS as LARGE
-from slopes.fast.entries import keep
+from slopes.fast.entries import keep, language_of
 from slopes.fast.short import nll_of_labels
 from slopes.readings import torch as reading
 from slopes.readings.plain import ALL_DTYPES, HALF, TYPES, is_plain, keeps_graph
@@ -37,9 +37,7 @@ def has_many_entries(x: Any, least: int | None = None) -> bool:
 
 
 def may_have_row_kernel(x: Any, least: int | None = None) -> bool:
-    from slopes.kernels.compiling import is_available
-
-    return has_many_entries(x, least) and x.is_cpu and is_available()
+    return has_many_entries(x, least) and x.is_cpu and language_of(x) != ""
 
 
 def run_map_of_rows(card: Any, x: Tensor, axis: int) -> Tensor | None:
@@ -63,7 +61,7 @@ def _least_first_entry(rows: Tensor) -> float:
 
 def map_by_kernel(card: Any, output: str, settings: dict[str, Any], rows: list[Tensor]) -> Tensor | None:
     x = rows[0]
-    if not may_have_row_kernel(x, FEWEST) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
+    if not has_many_entries(x, FEWEST) or not all([is_plain(t, ALL_DTYPES) and t.dtype is x.dtype for t in rows]):
         return None
     return _map_plain_rows(card, output, settings, rows)
 
@@ -73,14 +71,15 @@ def _map_plain_rows(card: Any, output: str, settings: dict[str, Any], rows: list
     wants_gradient = torch.is_grad_enabled() and any([t.requires_grad for t in rows])
     if wants_gradient and (output == "vjp" or card.slope_body is None):
         return None
-    key = ("rows", output, x.dtype is torch.float64, wants_gradient, *settings.items())
+    key = ("rows", output, x.dtype is torch.float64, x.is_cpu, wants_gradient, *settings.items())
     kernel = card.cache.get(key) or _find_map_kernel(card, settings, x, output, wants_gradient, key)
     if kernel is None:
         return None
     if wants_gradient:
-        apply = _apply_map if kernel.by_result is None or x.dtype in HALF else _apply_map_by_result
+        by_argument = kernel.by_result is None or x.dtype in HALF
+        apply = _apply_map if by_argument else _apply_map_by_result
         return apply(kernel, *rows)
-    return _run(kernel.get(output), *map(widen_half, rows))[0]
+    return _run(kernel.get(output), *rows)[0]
 
 
 def _find_map_kernel(
@@ -89,10 +88,15 @@ def _find_map_kernel(
     from slopes.kernels.card_kernel import find_map_kernel
     from slopes.kernels.programs import is_ours
 
+    language = language_of(x)
+    if not language:
+        return None
     _, pull_back = card._bodies(settings)
     dtype = "float64" if x.dtype is torch.float64 else "float32"
     outputs = ("value", "vjp") if wants_gradient else (output,)
-    found = find_map_kernel(card, settings, pull_back, x.numel(), dtype, outputs, arithmetic=dtype)
+    found = find_map_kernel(
+        card, settings, pull_back, x.numel(), dtype, outputs, arithmetic=dtype, language=language
+    )  # fmt: skip
     if found is not None and is_ours(card):
         keep(card, key, found)
     return found
@@ -110,7 +114,7 @@ def find_row_kernel(
 
     `beside` has the other arguments. With `has_slope` the call returns a gradient.
     """
-    if not has_many_entries(x, FEWEST) or not x.is_cpu:
+    if not has_many_entries(x, FEWEST) or not (language := language_of(x)):
         return None
     # autocast is allowed, as a batch knows its loss's dtype
     if not is_plain(x, ALL_DTYPES, True) or not all(is_constant(other, x.device) for other in beside):
@@ -125,7 +129,7 @@ def find_row_kernel(
     has_slope = has_slope or wants_gradient
     return find_loss_kernel(
         card, settings, slope, x.numel(), x.shape[axis], dtype, labels=labels, smoothing=smoothing,
-        has_slope=has_slope, arithmetic=dtype,
+        has_slope=has_slope, arithmetic=dtype, language=language,
     )  # fmt: skip
 
 
@@ -153,10 +157,10 @@ class Reduction:
 def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
     """Loss of rows; without a cotangent autograd differentiates `finish`."""
     if torch.is_grad_enabled() and x.requires_grad:
-        if reduction.cotangent is None:
+        if reduction.cotangent is None or kernel.language == "triton":
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
         return _apply_loss(kernel, reduction, x, *others)
-    return reduction.finish(_run(kernel.get("value"), widen_half(x), *others)[0])
+    return reduction.finish(_run(kernel.get("value"), x, *others)[0])
 
 
 def run_loss_of_labels(
@@ -228,7 +232,7 @@ def loss_by_kernel(batch: Any) -> Tensor:
 
 def loss_and_slope_by_kernel(batch: Any) -> tuple[Tensor, Tensor]:
     x, *others = batch.arguments
-    values, rows = _run(batch.kernel.get("value", "vjp"), widen_half(x), *others, batch.cotangent())
+    values, rows = _run(batch.kernel.get("value", "vjp"), x, *others, batch.cotangent())
     dtype = batch.r.result_dtype(batch.original)
     return _reduction_of(batch).finish(values), batch.restore(rows).to(dtype)
 
@@ -241,10 +245,14 @@ def _reduction_of(batch: Any) -> Reduction:
 NAMES = {torch.float32: "float32", torch.float64: "float64", torch.int64: "int64"}
 
 
-def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
+def _run(kernel: Any, x: Tensor, *others: Tensor) -> list[Tensor]:
+    """Outputs of a kernel; of a half type a CPU's are float32."""
+    if kernel.takes_tensors:
+        return kernel(x, *others)  # type: ignore[no-any-return]
     from slopes.kernels.tensors.activations import advise, as_array
 
-    shape, dtype = tensors[0].shape, tensors[0].dtype
+    tensors = [widen_half(tensor) for tensor in (x, *others)]
+    shape, dtype = x.shape, tensors[0].dtype
     results = [advise(torch.empty(shape[:-1] if line.per == "row" else shape, dtype=dtype)) for line in kernel.outputs]
     for tensor, line in zip(tensors, kernel.inputs, strict=True):
         if not tensor.is_contiguous() or tensor.is_neg() or NAMES.get(tensor.dtype) != line.dtype:
@@ -253,7 +261,7 @@ def _run(kernel: Any, *tensors: Tensor) -> list[Tensor]:
             return results
     kernel.run([
         as_array(tensor) if line.per == "row" else as_array(tensor).reshape(-1, shape[-1])
-        for tensor, line in zip((*tensors, *results), (*kernel.inputs, *kernel.outputs), strict=True)
+        for tensor, line in zip([*tensors, *results], (*kernel.inputs, *kernel.outputs), strict=True)
     ])  # fmt: skip
     return results
 
@@ -279,7 +287,7 @@ class _Loss(torch.autograd.Function):
     def forward(ctx: Any, kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
         ctx.kernel, ctx.reduction = kernel, reduction
         assert reduction.cotangent is not None
-        values, rows = _run(kernel.get("value", "vjp"), widen_half(x), *others, reduction.cotangent)
+        values, rows = _run(kernel.get("value", "vjp"), x, *others, reduction.cotangent)
         ctx.save_for_backward(x, *others, rows)
         return reduction.finish(values)
 
@@ -304,7 +312,7 @@ class _Values(torch.autograd.Function):
     def forward(ctx: Any, kernel: Any, counts: Tensor | None, x: Tensor, *others: Tensor) -> Tensor:
         ctx.kernel, ctx.counts = kernel, counts
         ctx.save_for_backward(x, *others)
-        return _run(kernel.get("value"), widen_half(x), *others)[0]
+        return _run(kernel.get("value"), x, *others)[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -313,7 +321,8 @@ class _Values(torch.autograd.Function):
         nothing = (None,) * len(others)
         if is_to_be_differentiated(gradient):
             return None, None, _pull_back(ctx.kernel, ctx.counts, gradient, x, *others), *nothing
-        rows = _run(ctx.kernel.get("value", "vjp"), widen_half(x), *others, gradient)[1]
+        outputs = ("vjp",) if ctx.kernel.language == "triton" else ("value", "vjp")  # a CPU has these compiled
+        rows = _run(ctx.kernel.get(*outputs), x, *others, gradient)[-1]
         return None, None, rows.to(x.dtype), *nothing
 
 
@@ -324,7 +333,7 @@ class _Map(torch.autograd.Function):
     def forward(ctx: Any, kernel: Any, x: Tensor) -> Tensor:
         ctx.kernel = kernel
         ctx.save_for_backward(x)
-        return _run(kernel.get("value"), widen_half(x))[0]
+        return _run(kernel.get("value"), x)[0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
@@ -332,7 +341,7 @@ class _Map(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         if is_to_be_differentiated(gradient):
             return None, ctx.kernel.slope(widen_half(x), gradient).to(x.dtype)
-        return None, _run(ctx.kernel.get("vjp"), widen_half(x), gradient)[0].to(x.dtype)
+        return None, _run(ctx.kernel.get("vjp"), x, gradient)[0].to(x.dtype)
 
 
 class _MapByResult(_Map):

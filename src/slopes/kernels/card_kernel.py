@@ -14,6 +14,7 @@ from slopes.readings.trace import TraceError
 
 if TYPE_CHECKING:
     from slopes.card import Card, Map
+    from slopes.kernels.gpu.rows import GpuRowKernel
 
 
 class CardKernel:
@@ -24,20 +25,20 @@ class CardKernel:
 
     def __init__(
         self, card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, dtype: str, labels: bool,
-        arithmetic: str | None = None,
+        arithmetic: str | None = None, language: str = "numba",
     ) -> None:  # fmt: skip
         self.slope = slope
         self._card, self._settings, self._dtype = card, settings, dtype
-        self._labels, self._arithmetic = labels, arithmetic
-        self._kernels: dict[tuple[str, ...], RowKernel] = {}
+        self._labels, self._arithmetic, self.language = labels, arithmetic, language
+        self._kernels: dict[tuple[str, ...], Any] = {}
 
-    def get(self, *outputs: str) -> RowKernel:
+    def get(self, *outputs: str) -> RowKernel | GpuRowKernel:
         if outputs not in self._kernels:
             self._kernels[outputs] = row_kernel(
                 self._card, outputs, self._dtype, labels=self._labels, arithmetic=self._arithmetic,
-                settings=self._settings,
+                settings=self._settings, language=self.language,
             )  # fmt: skip
-        return self._kernels[outputs]
+        return self._kernels[outputs]  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=64)
@@ -67,16 +68,16 @@ def _smooth(card: Card) -> Card:
 
 def find_loss_kernel(
     card: Card, settings: Mapping[str, Any], slope: Callable[..., Any] | None, size: int, width: int, dtype: str, *,
-    labels: bool, smoothing: float, has_slope: bool, arithmetic: str | None = None,
+    labels: bool, smoothing: float, has_slope: bool, arithmetic: str | None = None, language: str = "numba",
 ) -> CardKernel | None:  # fmt: skip
-    if not are_worthwhile(card, size) or not are_literals(settings):
+    if not are_worthwhile(card, size, language) or not are_literals(settings):
         return None
     if has_slope and slope is None:
         return None
     if smoothing:
         card, settings = _smooth(card), {**settings, "smoothing": smoothing}
         slope = slope and partial(card.slope_body, **settings)
-    kernel = CardKernel(card, settings, slope, dtype, labels, arithmetic)
+    kernel = CardKernel(card, settings, slope, dtype, labels, arithmetic, language)
     try:
         program = kernel.get(*("value", "vjp") if has_slope else ("value",)).program
     except TraceError:
@@ -87,12 +88,12 @@ def find_loss_kernel(
 
 def find_map_kernel(
     card: Map, settings: Mapping[str, Any], pull_back: Callable[..., Any] | None, size: int, dtype: str,
-    outputs: tuple[str, ...], arithmetic: str | None = None,
+    outputs: tuple[str, ...], arithmetic: str | None = None, language: str = "numba",
 ) -> CardKernel | None:  # fmt: skip
-    if not are_worthwhile(card, size) or not are_literals(settings):
+    if not are_worthwhile(card, size, language) or not are_literals(settings):
         return None
-    kernel = CardKernel(card, settings, pull_back, dtype, False, arithmetic)
-    if card.by_result is not None and outputs == ("value", "vjp"):
+    kernel = CardKernel(card, settings, pull_back, dtype, False, arithmetic, language)
+    if card.by_result is not None and outputs == ("value", "vjp") and language == "numba":
         kernel.by_result = CardKernel(card.by_result, settings, card.by_result.slope_body, dtype, False, arithmetic)
     try:
         for output in outputs:

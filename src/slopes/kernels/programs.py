@@ -11,6 +11,7 @@ from slopes.kernels.printing.entries import print_kernel
 from slopes.kernels.printing.rows import print_row_kernel
 from slopes.kernels.printing.special_entries import split_special_entries
 from slopes.kernels.printing.triton import print_triton_kernel
+from slopes.kernels.printing.triton_rows import Tile, print_triton_row_kernel
 from slopes.readings.program import Program
 from slopes.readings.trace import TraceError, record
 
@@ -115,20 +116,27 @@ def derivatives(card: Card) -> tuple[str, ...]:
 def source(card: Card, *outputs: str, dtype: str = "float32", labels: bool = False, language: str = "numba") -> str:
     """Source of a card's kernel; arguments as in `program`.
 
-    In the language "triton" an element-wise card has a kernel for GPUs, whose dtype may also be "float16" or
-    "bfloat16".
+    In the language "triton" it is a kernel for GPUs, whose dtype may also be "float16" or "bfloat16", and whose rows
+    have up to 1024 entries.
     """
     require_card("kernels.source", card)
     if language not in ("numba", "triton"):
         raise ValueError(f"kernels.source: language must be 'numba' or 'triton', got {language!r}")
     if has_rows(card):
         if language == "triton":
-            raise TraceError(f"{card.name} is computed by rows, for which GPUs have no kernel")
+            return _source_of_rows_on_a_gpu(card, outputs, dtype, labels)
         recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic_of(card, outputs, dtype), labels=labels)
         return print_program(recorded, card.name, True)
     if labels:
         raise TypeError(f"{card.name}: takes no labels")
     return source_and_numbers(card, outputs, dtype, {}, language)[0]
+
+
+def _source_of_rows_on_a_gpu(card: Card, outputs: tuple[str, ...], dtype: str, labels: bool) -> str:
+    is_half = dtype in HALF
+    dtype = "float32" if is_half else dtype
+    recorded = program(card, *outputs, dtype=dtype, arithmetic=dtype, labels=labels)
+    return print_triton_row_kernel(split_special_entries(recorded), card.name, Tile(1, 1024, True), is_half)
 
 
 def source_and_numbers(
@@ -211,7 +219,13 @@ def arithmetic_of(card: Card, outputs: Sequence[str], dtype: str) -> str:
 LARGE_FOR_A_USER = 2**17  #: fewer entries do not repay the trace
 
 
-def are_worthwhile(card: Card, size: int) -> bool:
+LARGE_FOR_A_USER_ON_A_GPU = 2**22  #: the general path takes less there
+
+
+def are_worthwhile(card: Card, size: int, language: str = "numba") -> bool:
+    """Whether so many entries repay a kernel, where there are any."""
+    if language == "triton":
+        return size >= LARGE_FOR_A_USER_ON_A_GPU or is_ours(card)
     return is_available() and (size >= LARGE_FOR_A_USER or is_ours(card))
 
 

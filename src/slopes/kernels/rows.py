@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from slopes.readings.trace import TraceError
 
 if TYPE_CHECKING:
     from slopes.card import Card
+    from slopes.kernels.gpu.rows import GpuRowKernel
 
 GRAIN = 2**17  #: entries that repay waking up another thread
 
@@ -30,15 +31,16 @@ class RowKernel:
     """Whether it is as fast where its output of entries overwrites its first input."""
     numbers: tuple[Any, ...] = ()
     """Array of the program's inputs per call, if it has any."""
+    takes_tensors: ClassVar[bool] = False
 
     @cached_property
     def inputs(self) -> list[Line]:
         """The inputs that are arrays."""
-        return [line for line in self.program.lines if line.operation == "input" and line.per != "call"]
+        return self.program.arrays
 
     @cached_property
     def outputs(self) -> list[Line]:
-        return [self.program.lines[place] for _, place in self.program.outputs]
+        return self.program.results
 
     def __call__(self, *arrays: Any, out: Sequence[Any] | None = None) -> list[Any]:
         """Outputs for rows and other inputs, converted to the program's dtypes.
@@ -68,38 +70,46 @@ class RowKernel:
 
 def row_kernel(
     card: Card, outputs: tuple[str, ...], dtype: str, *, labels: bool = False, arithmetic: str | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> RowKernel:  # fmt: skip
+    settings: Mapping[str, Any] | None = None, language: str = "numba",
+) -> RowKernel | GpuRowKernel:  # fmt: skip
     if arithmetic is None:
         arithmetic = arithmetic_of(card, outputs, dtype)
     listed = tuple((card.settings if settings is None else settings).items())
     if is_ours(card):
-        found = _row_kernel_of_ours(card._root, outputs, dtype, labels, arithmetic, listed)
+        found = _row_kernel_of_ours(card._root, outputs, dtype, labels, arithmetic, listed, language)
         if isinstance(found, TraceError):
             raise found.with_traceback(None)
         return found
-    return _make_row_kernel(card, outputs, dtype, labels, arithmetic, listed)
+    return _make_row_kernel(card, outputs, dtype, labels, arithmetic, listed, language)
 
 
 def _make_row_kernel(
-    card: Card, outputs: tuple[str, ...], dtype: str, labels: bool, arithmetic: str, settings: tuple[Any, ...]
-) -> RowKernel:
+    card: Card, outputs: tuple[str, ...], dtype: str, labels: bool, arithmetic: str, settings: tuple[Any, ...],
+    language: str,
+) -> RowKernel | GpuRowKernel:  # fmt: skip
     recorded = program(card, *outputs, dtype=dtype, arithmetic=arithmetic, labels=labels, **dict(settings))
+    if language == "triton":
+        from slopes.kernels.gpu.rows import GpuRowKernel
+
+        return GpuRowKernel(*_lifted(recorded, card, dict(settings)), card._root.name)
     return compile_rows(recorded, card, dict(settings))
 
 
+def _lifted(recorded: Program, card: Card, settings: Mapping[str, Any]) -> tuple[Program, tuple[float, ...]]:
+    """(program, its numbers), the same for all numbers that parameters may have, such as a schedule's."""
+    return (recorded, ()) if settings == card._root.settings else lift_constants(recorded)
+
+
 def compile_rows(recorded: Program, card: Card, settings: Mapping[str, Any]) -> RowKernel:
-    """Kernel of a program of a card; one serves all numbers that parameters may have, such as a schedule's."""
-    numbers: tuple[float, ...] = ()
-    if settings != card._root.settings:
-        recorded, numbers = lift_constants(recorded)
+    """Kernel of a program of a card; one serves all numbers that parameters may have."""
+    recorded, numbers = _lifted(recorded, card, settings)
     text = print_program(recorded, card._root.name, True)
     given = (np.array(numbers),) if numbers else ()
     return RowKernel(recorded, load(text), not reads_inputs_last(text), given)
 
 
 @lru_cache(maxsize=1024)
-def _row_kernel_of_ours(*given: Any) -> RowKernel | TraceError:
+def _row_kernel_of_ours(*given: Any) -> RowKernel | GpuRowKernel | TraceError:
     """The kernel, or the reason that there is none, so that no call traces in vain."""
     try:
         return _make_row_kernel(*given)

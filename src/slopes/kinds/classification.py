@@ -152,10 +152,15 @@ def kept_labels(batch: Batch, target: Array, labelled: bool, ignore_index: Any) 
 
 
 def check_target(batch: Batch, target: Array, original: Array, classes: int, labelled: bool) -> None:
-    """Raise ValueError for a concrete label outside the classes, or row that is no distribution."""
+    """Raise ValueError for a concrete label outside the classes, or row that is no distribution.
+
+    For a label on a GPU the device raises, as soon as it has looked.
+    """
     if batch.r.is_concrete(target):
         for fault in target_faults(batch.r, target, original, classes, labelled):
             refuse(batch.r, batch.owner, "label" if labelled else "target", *fault)
+    elif labelled:
+        batch.r.assert_on_gpu((target >= 0) & (target < classes), f"{batch.owner}: a label is none of the classes")
 
 
 def target_faults(r: ModuleType, target: Array, original: Array, classes: int, labelled: bool) -> Iterator[Fault]:

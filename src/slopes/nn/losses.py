@@ -363,7 +363,7 @@ def _loss_of_rows(
     if kernel is None:
         return finish(values_of(card, card.settings, rows, target))
     cotangent = None
-    if self.reduction != "none":
+    if self.reduction != "none" and kernel.language == "numba":
         cotangent = torch.ones(rows.shape[:-1], dtype=r.widen(rows).dtype) if scale is None else scale
         if self.reduction == "mean":
             cotangent = cotangent / (cotangent.numel() if count is None else count)
@@ -377,7 +377,7 @@ def _are_classes(labels: Tensor, classes: int) -> bool:
 
 
 def _are_all_kept(labels: Tensor, classes: int, ignored: int) -> bool:
-    if not labels.numel() or 0 <= ignored < classes:
+    if not labels.numel() or not labels.is_cpu or 0 <= ignored < classes:
         return False
     least, largest = torch.aminmax(labels)
     return int(least) >= 0 and int(largest) < classes

@@ -474,6 +474,10 @@ def is_concrete(x: Array) -> bool:
     return False
 
 
+def assert_on_gpu(holds: Array, message: str) -> None:
+    """No checks of values."""
+
+
 def isnan(x: Array) -> Array:
     return _map(lambda v: (v.value if type(v) is Dual else v).is_nan(), x)
 

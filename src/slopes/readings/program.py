@@ -63,6 +63,16 @@ class Program:
     def inputs(self) -> tuple[str, ...]:
         return tuple(line.text for line in self.lines if line.operation == "input")
 
+    @property
+    def arrays(self) -> list[Line]:
+        """Inputs but numbers of the call."""
+        return [line for line in self.lines if line.operation == "input" and line.per != "call"]
+
+    @property
+    def results(self) -> list[Line]:
+        """The lines of the outputs."""
+        return [self.lines[place] for _, place in self.outputs]
+
     def name(self, place: int) -> str:
         line = self.lines[place]
         return line.text if line.operation in ("input", "constant") else f"v{place}"

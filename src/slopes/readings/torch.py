@@ -17,6 +17,7 @@ from torch._C._functorch import TransformType
 
 from slopes.constants import Array, Constant
 from slopes.readings import tails
+from slopes.readings.plain import ALL_DTYPES, is_plain
 
 _this = sys.modules[__name__]
 Tensor = torch.Tensor
@@ -437,7 +438,16 @@ def moveaxis(x: Array, source: int, destination: int) -> Array:
 
 
 def row(numbers: tuple[float, ...], like: Array) -> Array:
+    """The numbers beside `like`; on a GPU they are kept, as a copy to it waits for it."""
+    if is_plain(like, ALL_DTYPES, True) and like.is_cuda:
+        return _kept_row(numbers, like.dtype, like.device)
     return torch.tensor(numbers, dtype=like.dtype, device=like.device)
+
+
+@functools.lru_cache(maxsize=256)
+def _kept_row(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(numbers, dtype=dtype, device=device)
 
 
 def arange(n: int, like: Array) -> Array:
@@ -535,6 +545,12 @@ def is_concrete(x: Array) -> bool:
         and x.device.type == "cpu"
         and not torch._C._functorch.is_functorch_wrapped_tensor(x)
     )
+
+
+def assert_on_gpu(holds: Array, message: str) -> None:
+    """Let a GPU raise an error where a condition does not hold, without waiting for it; not in a trace."""
+    if is_plain(holds, (torch.bool,)) and holds.is_cuda:
+        torch._assert_async(holds.all(), message)
 
 
 def total(x: Array) -> Array:

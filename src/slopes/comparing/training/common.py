@@ -188,9 +188,10 @@ class Units:
 def shares(batches: Sequence[Sequence[Sequence[Counts]]], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Fractions of dead and of saturated units, each (*shape, slot), from counts by batch, slot and call."""
     dead, saturated = [], []
+    device = next((count.device for batch in batches for slot in batch for call in slot for count in call), None)
     for slot in zip(*batches, strict=True):
         if not any(slot):  # evaluation may leave out a head
-            dead.append(torch.zeros(list(shape), dtype=torch.float64))
+            dead.append(torch.zeros(list(shape), dtype=torch.float64, device=device))
             saturated.append(dead[-1])
             continue
         calls = [[torch.stack(part).sum(0) for part in zip(*call, strict=True)] for call in zip(*slot, strict=True)]

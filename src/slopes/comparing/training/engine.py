@@ -139,8 +139,10 @@ class _isolated_rng:
         self._seed = int.from_bytes(hashlib.sha256(repr([tuple(cell) for cell in cells]).encode()).digest()[:7], "big")
 
     def __enter__(self) -> None:
-        self._state = torch.get_rng_state()
+        is_on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        self._forked = torch.random.fork_rng(range(torch.cuda.device_count() if is_on_gpu else 0))
+        self._forked.__enter__()
         torch.manual_seed(self._seed)
 
     def __exit__(self, *_: object) -> None:
-        torch.set_rng_state(self._state)
+        self._forked.__exit__(None, None, None)

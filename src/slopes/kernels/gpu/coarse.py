@@ -7,6 +7,7 @@ count. Quotients are products with a reciprocal, which is two instructions.
 
 import triton
 import triton.language as tl
+from triton.language.extra import libdevice
 
 from slopes.kernels.arithmetic import coefficients
 from slopes.kernels.gpu.loading import load
@@ -58,6 +59,11 @@ def divided(a, b):
 @triton.jit
 def sqrt(x):
     return tl.sqrt(x)
+
+
+@triton.jit
+def power(x, y):
+    return libdevice.pow(x, y)
 
 
 @triton.jit

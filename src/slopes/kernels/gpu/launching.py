@@ -20,9 +20,13 @@ from slopes.kernels.printing.triton import BLOCK
 
 Tensor = torch.Tensor
 
-TYPES = {torch.float32: "*fp32", torch.float64: "*fp64", torch.float16: "*fp16", torch.bfloat16: "*bf16"}
+TYPES = {
+    torch.float32: "*fp32", torch.float64: "*fp64", torch.float16: "*fp16", torch.bfloat16: "*bf16",
+    torch.int64: "*i64",
+}  # fmt: skip
 #: float64, and a sine far from 0, need more registers than 4 warps have, so that each thread gets fewer entries
 MANY_REGISTERS = re.compile(r"\btl\.float64\b|_far\(|\bsnake_slope\(")
+POWERS = re.compile(r"\bpower\(")  #: which need twice as many again
 #: products and sums of half types are fused; error-free sums need each rounding
 FUSED = {"*fp16", "*bf16"}
 LEAST_CAPABILITY = (8, 0)
@@ -44,21 +48,28 @@ def compile_for(source: str, types: Sequence[str], capability: int | None = None
 
     By default it is for the GPU that is current, else for one of the capability, such as 90, which need not be there.
     """
+    places = [place for place, kind in enumerate(types) if kind.startswith("*")] if is_aligned else []
+    options = {"num_warps": count_warps(source), "enable_fp_fusion": not FUSED.isdisjoint(types)}
+    return compile_source(source, (*types, "i64"), places, options, capability)
+
+
+def compile_source(
+    source: str, types: Sequence[str], divisible: Sequence[int], options: dict[str, Any], capability: int | None
+) -> Any:
+    """Machine code of a function whose arguments have these types, those in some places being multiples of 16."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
     function = load(source)
-    signature = dict(zip(function.arg_names, (*types, "i64"), strict=True))
-    places = [place for place, kind in enumerate(types) if kind.startswith("*")] if is_aligned else []
+    signature = dict(zip(function.arg_names, types, strict=True))
     target = None if capability is None else GPUTarget("cuda", capability, 32)
-    ast = ASTSource(function, signature, {}, {(place,): [["tt.divisibility", 16]] for place in places})
-    options = {"num_warps": count_warps(source), "enable_fp_fusion": not FUSED.isdisjoint(types)}
+    ast = ASTSource(function, signature, {}, {(place,): [["tt.divisibility", 16]] for place in divisible})
     return triton.compile(ast, target=target, options=options)
 
 
 def count_warps(source: str) -> int:
-    return 8 if MANY_REGISTERS.search(source) else 4
+    return 16 if POWERS.search(source) else 8 if MANY_REGISTERS.search(source) else 4
 
 
 class GpuKernel:

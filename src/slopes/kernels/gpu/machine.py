@@ -5,6 +5,7 @@ Error-free sums need quotients, roots and negations of float32 as IEEE 754 defin
 
 import triton
 import triton.language as tl
+from triton.language.extra import libdevice
 
 
 @triton.jit
@@ -152,6 +153,12 @@ def negated_by_second(x, n):
 def any_beyond(x, most):
     """Whether an entry is larger in size, as one value for the block; NaN is not."""
     return tl.max((tl.abs(x) > most).to(tl.int32), axis=0) > 0
+
+
+@triton.jit
+def power(x, y):
+    """x^y, by way of float64, as the library's power of float32 may be off by 4 ulp."""
+    return libdevice.pow(x.to(tl.float64), y.to(tl.float64)).to(x.dtype)
 
 
 @triton.jit

@@ -44,8 +44,8 @@ def print_row_kernel(program: Program, title: str) -> str:
     inputs per call, one array of these numbers. An output of entries may overwrite an input. A row whose "cotangent" is
     0 is not read; its results are 0.
     """
-    inputs = _arrays_of(program)
-    lines = [*inputs, *(program.lines[place] for _, place in program.outputs)]
+    inputs = program.arrays
+    lines = [*inputs, *program.results]
     header = HEADER.replace("\nfrom numba import njit\n", IMPORTS).replace(
         "from slopes.kernels.arithmetic.machine import fma, nearest, where\n", ROW_IMPORTS
     )
@@ -61,18 +61,13 @@ def print_row_kernel(program: Program, title: str) -> str:
     return header[:decorator] + "".join(rows.functions) + header[decorator:] + body
 
 
-def _arrays_of(program: Program) -> list[Line]:
-    """Inputs but numbers of the call."""
-    return [line for line in program.lines if line.operation == "input" and line.per != "call"]
-
-
 def reads_inputs_last(text: str) -> bool:
     """Whether the last loop reads inputs: writing there, too, would keep it from vectorising."""
     lines = (line.partition(" = ")[2] for line in text.rpartition("for j in")[2].splitlines())
     return any("_row[j]" in expression for expression in lines)
 
 
-def _find_stages(program: Program) -> list[int]:
+def find_stages(program: Program) -> list[int]:
     """Number of loops before each line; a sum that no other loop needs joins the last."""
     lines = program.lines
     loops = [place for place, line in enumerate(lines) if line.operation in ("sum", "place_of_largest")]
@@ -98,7 +93,7 @@ class _Rows:
         self.known: set[int] = set()  #: written lines with one result per row
         self.filled: set[int] = set()  #: lines whose array is filled
         self.at: dict[str, dict[int, str]] = {}  #: names of results by index
-        self.stages = _find_stages(program)
+        self.stages = find_stages(program)
         self.sums: dict[int, list[int]] = {}
         for place, line in enumerate(program.lines):
             if line.operation == "sum":
@@ -138,7 +133,7 @@ class _Rows:
 
     def lines(self) -> list[str]:
         program = self.program
-        inputs = _arrays_of(program)
+        inputs = program.arrays
         scalars = [place for place in self.rows_of("input") if program.lines[place].per == "call"]
         for at, place in enumerate(scalars):
             self.write(f"{operand_of(program, place)} = {_kind(program.lines[place])}(numbers_in[{at}])", 1)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from slopes.kernels.printing.entries import is_beside_sigmoid, list_inputs
 from slopes.kernels.printing.triton_forms import list_needed, names_in, print_functions, spell
 from slopes.readings.program import Line, Program
-from slopes.readings.trace import TraceError
 
 BLOCK = 2**10  #: entries of a block
 
@@ -23,7 +22,7 @@ OPERATORS = {
 CALLS = {
     "divide": "divided({}, {})", "negate": "negated({})", "absolute": "tl.abs({})", "rint": "nearest({})",
     "not": "~{}", "where": "tl.where({}, {}, {})", "fma": "tl.fma({}, {}, {})", "float32": "{}.to(tl.float32)",
-    "float64": "{}.to(tl.float64)",
+    "float64": "{}.to(tl.float64)", "power": "power({}, {})",
 }  # fmt: skip
 
 HEADER = '''\
@@ -35,40 +34,58 @@ import triton.language as tl
 IMPORT = "from slopes.kernels.gpu.{module} import {names}\n"
 
 
-def print_triton_kernel(program: Program, title: str, scalars: Sequence[str] = (), is_coarse: bool = False) -> str:
+def print_triton_kernel(
+    program: Program, title: str, scalars: Sequence[str] = (), is_coarse: bool = False, *, loaded: Sequence[str] = (),
+    sums: Sequence[str] = (),
+) -> str:  # fmt: skip
     """Source of a module with a function `kernel` of pointers to entries without gaps.
 
-    It takes pointers for inputs, numbers for those in `scalars`, pointers for outputs, and the number of entries. A
-    coarse kernel computes half types in float32 alone, by the functions of `slopes.kernels.gpu.coarse`.
+    It takes pointers for inputs, numbers for those in `scalars`, or pointers to numbers if they are `loaded`, pointers
+    for outputs, and the number of entries. Outputs in `sums` get the sum of each block. A coarse kernel computes half
+    types in float32 alone, by the functions of `slopes.kernels.gpu.coarse`.
     """
     if is_coarse:
-        program = _narrowed(program)
+        program = narrowed(program)
     inputs = list_inputs(program, scalars)
     outputs = [f"{name}_out" for name, _ in program.outputs]
+    summed = {f"{name}_out" for name in sums}
     pointers = [name for name in inputs if name.endswith("_in")]
     body = [
         f"start = tl.program_id(0).to(tl.int64) * {BLOCK}",
         f"lane = tl.arange(0, {BLOCK})",
-        *(f"{name} += start" for name in [*pointers, *outputs]),
+        *(f"{name} += start" for name in [*pointers, *outputs] if name not in summed),
         f"if start + {BLOCK} <= size:",
         *(f"    {name[:-3]} = tl.load({name} + lane)" for name in pointers),
         "else:",
         *(f"    {name[:-3]} = tl.load({name} + lane, mask=lane < size - start, other=0.0)" for name in pointers),
+        *(f"{name}_number = tl.load({name}_number)" for name in loaded),
         *_convert_inputs(program, inputs),
     ]
     for place, line in enumerate(program.lines):
         if line.operation not in ("input", "constant"):
             body.append(f"v{place} = {_expression(program, line, is_coarse)}")
     results = [_whole_operand(program, place) for _, place in program.outputs]
-    stores = list(zip(outputs, results, strict=True))
+    found = dict(zip(outputs, results, strict=True))
     body += [
-        f"if start + {BLOCK} <= size:",
-        *(f"    tl.store({name} + lane, {result})" for name, result in stores),
-        "else:",
-        *(f"    tl.store({name} + lane, {result}, mask=lane < size - start)" for name, result in stores),
+        f"tl.store({name} + tl.program_id(0), tl.sum(tl.where(lane < size - start, {result}, 0.0)))"
+        for name, result in found.items()
+        if name in summed
     ]
+    stores = [(name, result) for name, result in found.items() if name not in summed]
+    if stores:
+        body += [
+            f"if start + {BLOCK} <= size:",
+            *(f"    tl.store({name} + lane, {result})" for name, result in stores),
+            "else:",
+            *(f"    tl.store({name} + lane, {result}, mask=lane < size - start)" for name, result in stores),
+        ]
     listed = ", ".join([*inputs, *outputs, "size"])
     kernel = f"\n\n@triton.jit\ndef kernel({listed}):\n" + "".join(f"    {line}\n" for line in body)
+    return head(program, title, kernel, is_coarse) + kernel
+
+
+def head(program: Program, title: str, kernel: str, is_coarse: bool) -> str:
+    """Source of all that the source of a kernel needs before it: imports, and functions."""
     kinds = {line.dtype for line in program.lines if line.operation != "input"} & {"float32", "float64"}
     coarse = [name for name in list_needed(kernel) if is_coarse and name in names_in("coarse")]
     functions = print_functions(
@@ -77,10 +94,10 @@ def print_triton_kernel(program: Program, title: str, scalars: Sequence[str] = (
     used = {*list_needed(functions), *list_needed(kernel)} - set(coarse)
     modules = {"coarse": coarse, "machine": [name for name in names_in("machine") if name in used]}
     imports = (IMPORT.format(module=module, names=", ".join(names)) for module, names in modules.items() if names)
-    return HEADER.format(title=title) + "".join(imports) + functions + kernel
+    return HEADER.format(title=title) + "".join(imports) + functions
 
 
-def _narrowed(program: Program) -> Program:
+def narrowed(program: Program) -> Program:
     """The program with all of its arithmetic in float32."""
     lines = [
         replace(line, dtype="float32" if line.dtype == "float64" else line.dtype)
@@ -103,23 +120,27 @@ def _convert_inputs(program: Program, inputs: dict[str, str]) -> list[str]:
 
 
 def _expression(program: Program, line: Line, is_coarse: bool) -> str:
+    operands = [_whole_operand(program, place) for place in line.arguments]
     if line.operation in OPERATORS:
         lines = [program.lines[place] for place in line.arguments]
         are_constants = [argument.operation == "constant" for argument in lines]
         operands = [
-            _literal(argument) if is_constant and not all(are_constants) else _whole_operand(program, place)
-            for argument, place, is_constant in zip(lines, line.arguments, are_constants, strict=True)
+            _literal(argument) if is_constant and not all(are_constants) else operand
+            for argument, operand, is_constant in zip(lines, operands, are_constants, strict=True)
         ]
+    return express(program, line, operands, is_coarse)
+
+
+def express(program: Program, line: Line, operands: Sequence[str], is_coarse: bool) -> str:
+    """A line as an expression of its operands."""
+    if line.operation in OPERATORS:
         return OPERATORS[line.operation].format(*operands)
     if line.operation == "divide":
         factor = _factor(program.lines[line.arguments[1]], is_coarse)
         if factor is not None:
-            return f"{_whole_operand(program, line.arguments[0])} * {factor}"
-    operands = [_whole_operand(program, place) for place in line.arguments]
+            return f"{operands[0]} * {factor}"
     if line.operation in CALLS:
         return CALLS[line.operation].format(*operands)
-    if line.operation == "power":
-        raise TraceError("it raises to a power, and there is no GPU kernel of powers")
     form = "sigmoid_slope_beside" if is_beside_sigmoid(program, line) else line.operation
     return f"{form}({', '.join(operands)})"
 

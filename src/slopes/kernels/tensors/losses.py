@@ -37,7 +37,7 @@ class LossOfTensors:
         pull_back: Callable[..., Tensor],
     ) -> None:  # fmt: skip
         self._kernel, self._denominator, self._is_checked = kernel, denominator, is_checked
-        self.is_reduced, self.pull_back = denominator is not None, pull_back
+        self.keeps_gradient, self.pull_back = denominator is not None, pull_back
 
     def value(self, gradient: Tensor | None, *tensors: Tensor) -> Tensor | None:
         """Loss, and write its gradient; None if an argument is refused."""
