@@ -1,14 +1,18 @@
-"""Measure activations on a GPU, forward and backward, and write benchmarks/results/gpu-CARD.csv.
+"""Measure functions on a GPU, forward and backward, and write benchmarks/results/gpu-CARD.csv.
 
     python benchmarks/gpu.py                              # everything, in a few minutes
-    python benchmarks/gpu.py --only gelu silu --print     # two functions, printed alone
+    python benchmarks/gpu.py --only gelu cross_entropy --print     # two functions, printed alone
 
-Contenders are slopes, PyTorch's own function if it has one, else the card's operations one by one (eager), and for some
-functions what torch.compile makes of PyTorch's. They take turns; a time is the median of the rounds, by events of the
-device, of calls one after another, so small tensors take the time that Python needs. Bandwidth counts five tensors: the
-input is read twice, the incoming gradient once, value and gradient are written. "share" is the bandwidth over a copy's.
-2^16 and 2^20 entries fit into the L2 cache of a large GPU, so their bandwidth is not the memory's. A contender that
-needs more memory than there is has no row.
+Contenders are slopes, PyTorch's own function if it has one, else the card's operations one by one (eager), for some
+functions what torch.compile makes of PyTorch's, and Liger-Kernel's kernels where it is installed. They take turns; a
+time is the median of the rounds, by events of the device, of calls one after another, so small tensors take the time
+that Python needs. "MB" is the most memory that a call takes beside its input.
+
+"share" is the bandwidth over a copy's. The bandwidth of an activation counts five tensors: the input is read twice, the
+incoming gradient once, value and gradient are written; that of a loss or a softmax counts its input and the gradient
+once. 2^16 and 2^20 entries fit into the L2 cache of a large GPU, so their bandwidth is not the memory's. The share of
+`linear_loss` is the time of its three products of matrices over its own, of a study the time of two processors over
+its own. A contender that needs more memory than there is has no row.
 """
 
 from __future__ import annotations
@@ -20,9 +24,12 @@ import itertools
 import re
 import statistics
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +39,7 @@ import slopes
 from slopes.catalogue import ACTIVATIONS
 from speed import ROOT, Row, describe_machine
 
+DEVICE = "cuda"
 SIZES = (2**28, 2**16, 2**24, 2**20)  #: the most telling first
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 PASSES = 5  #: tensors that forward and backward read and write
@@ -47,6 +55,12 @@ OWN: dict[str, Callable[[Tensor], Tensor]] = {
 }  # fmt: skip
 COMPILED = ("gelu", "mish", "silu", "tanh", "softplus")  #: for the first size alone, as it takes seconds
 ROWS = ((8192, 128256), (8192, 1000))  #: logits of a cross-entropy
+ENTRIES = 2**26  #: of an element-wise loss
+LAST_LAYER = (8192, 4096, 128256)  #: rows, features and classes of a `linear_loss`
+STUDY: dict[str, Any] = {
+    "activations": ["relu", "gelu", "silu", "tanh", "elu", "mish"], "losses": ["cross_entropy", "mse", "mae"],
+    "rates": [0.001, 0.003, 0.01, 0.03], "seeds": 10, "epochs": 3,
+}  # fmt: skip  #: of 720 networks
 
 
 def describe() -> Row:
@@ -104,13 +118,13 @@ def measure(only: list[str], sizes: list[int], rounds: int) -> Iterator[Row]:
     """Yield the rows of each dtype, size and function."""
     for kind, dtype in DTYPES.items():
         for size in sizes:
-            x = torch.randn(size, device="cuda", dtype=dtype, generator=torch.Generator("cuda").manual_seed(0))
+            x = torch.randn(size, device=DEVICE, dtype=dtype, generator=torch.Generator(DEVICE).manual_seed(0))
             x.requires_grad_()
-            gradient = torch.randn(size, device="cuda", dtype=dtype)
+            gradient = torch.randn(size, device=DEVICE, dtype=dtype)
             bytes_of_all = PASSES * size * dtype.itemsize
             copy = measure_copy(gradient, rounds)
             bandwidth = 2 * size * dtype.itemsize / copy / 1e3
-            yield {"work": "copy", "dtype": kind, "size": str(size)} | _figures("copy", copy, bandwidth, 1.0)
+            yield {"work": "copy", "dtype": kind, "size": str(size)} | _figures("copy", copy, bandwidth, 1.0, None)
             for name in [name for name in ACTIVATIONS if not only or name in only]:
                 card = ACTIVATIONS[name]
                 if card.name != name or card.rowwise:
@@ -125,35 +139,134 @@ def measure(only: list[str], sizes: list[int], rounds: int) -> Iterator[Row]:
                     for contender, function in functions.items()
                 }
                 times = take_turns(name, calls, rounds)
-                for contender, time in times.items():
-                    reached = bytes_of_all / time / 1e3
+                for contender, microseconds in times.items():
+                    reached = bytes_of_all / microseconds / 1e3
                     row = {"work": name, "dtype": kind, "size": str(size)}
-                    yield row | _figures(contender, time, reached, reached / bandwidth)
+                    peak = peak_of(calls[contender])
+                    yield row | _figures(contender, microseconds, reached, reached / bandwidth, peak)
 
 
-def measure_cross_entropy(rounds: int) -> Iterator[Row]:
-    """Yield the rows of cross-entropies; bandwidth counts the logits and their gradient once."""
+Made = Callable[[Tensor, Tensor], Tensor]
+LOSSES: dict[str, dict[str, Made]] = {
+    "mse": {"slopes": slopes.mse, "torch": F.mse_loss},
+    "huber": {"slopes": slopes.huber, "torch": F.huber_loss},
+    "binary_cross_entropy": {
+        "slopes": slopes.binary_cross_entropy, "torch": F.binary_cross_entropy_with_logits,
+    },
+}  # fmt: skip
+SOFTMAXES: dict[str, dict[str, Callable[[Tensor], Tensor]]] = {
+    "softmax": {"slopes": slopes.softmax, "torch": partial(torch.softmax, dim=-1)},
+    "log_softmax": {"slopes": slopes.log_softmax, "torch": partial(torch.log_softmax, dim=-1)},
+}
+
+
+def measure_losses(only: list[str], rounds: int) -> Iterator[Row]:
+    """Yield the rows of losses and softmaxes."""
     for kind, dtype in DTYPES.items():
         for count, classes in ROWS:
             torch.cuda.empty_cache()
-            logits = torch.randn(count, classes, device="cuda", dtype=dtype).requires_grad_()
-            labels = torch.arange(count, device="cuda") * 7 % classes
-            bandwidth = 2 * logits.numel() * dtype.itemsize / measure_copy(logits.detach(), rounds) / 1e3
-            functions = {"slopes": slopes.cross_entropy, "torch": F.cross_entropy}
-            calls = {
-                contender: lambda f=function: torch.autograd.grad(f(logits, labels), logits)  # noqa: B023
-                for contender, function in functions.items()
-            }
-            for contender, time in take_turns("cross_entropy", calls, rounds).items():
-                reached = 2 * logits.numel() * dtype.itemsize / time / 1e3
-                row = {"work": "cross_entropy", "dtype": kind, "size": f"{count}x{classes}"}
-                yield row | _figures(contender, time, reached, reached / bandwidth)
+            x = torch.randn(count, classes, device=DEVICE, dtype=dtype).requires_grad_()
+            labels, gradient = torch.arange(count, device=DEVICE) * 7 % classes, torch.ones_like(x)
+            if not only or "cross_entropy" in only:
+                functions: dict[str, Made] = {"slopes": slopes.cross_entropy, "torch": F.cross_entropy} | liger()
+                functions["torch.compile"] = torch.compile(F.cross_entropy)
+                calls = {name: partial(_differentiate, partial(f, x, labels), x) for name, f in functions.items()}
+                yield from _shares("cross_entropy", kind, f"{count}x{classes}", x, calls, rounds)
+            for work in [name for name in SOFTMAXES if not only or name in only]:
+                maps = {
+                    name: partial(_differentiate, partial(f, x), x, gradient) for name, f in SOFTMAXES[work].items()
+                }
+                yield from _shares(work, kind, f"{count}x{classes}", x, maps, rounds)
+            del x, gradient
+        x, target = (torch.rand(ENTRIES, device=DEVICE, dtype=dtype) for _ in range(2))
+        x.requires_grad_()
+        for work in [name for name in LOSSES if not only or name in only]:
+            calls = {name: partial(_differentiate, partial(f, x, target), x) for name, f in LOSSES[work].items()}
+            yield from _shares(work, kind, str(ENTRIES), x, calls, rounds)
 
 
-def _figures(contender: str, microseconds: float, bandwidth: float, share: float) -> Row:
+def _differentiate(compute: Callable[[], Tensor], x: Tensor, gradient: Tensor | None = None) -> object:
+    return torch.autograd.grad(compute(), x, gradient)
+
+
+def _shares(
+    work: str, kind: str, size: str, x: Tensor, calls: dict[str, Callable[[], object]], rounds: int
+) -> Iterator[Row]:
+    """Yield the rows of contenders that read x and write its gradient."""
+    moved = 2 * x.numel() * x.dtype.itemsize
+    bandwidth = moved / measure_copy(x.detach(), rounds) / 1e3
+    for contender, microseconds in take_turns(work, calls, rounds).items():
+        reached = moved / microseconds / 1e3
+        row = {"work": work, "dtype": kind, "size": size}
+        yield row | _figures(contender, microseconds, reached, reached / bandwidth, peak_of(calls[contender]))
+
+
+def liger() -> dict[str, Made]:
+    """Return Liger-Kernel's cross-entropy by its name, where that is installed."""
+    try:
+        from liger_kernel.transformers.functional import liger_cross_entropy
+    except ImportError:
+        return {}
+    return {"Liger": lambda logits, labels: liger_cross_entropy(logits.clone(), labels)}  # it overwrites the logits
+
+
+def measure_last_layer(rounds: int) -> Iterator[Row]:
+    """Yield the rows of a last layer and its cross-entropy, beside its three products."""
+    count, width, classes = LAST_LAYER
+    torch.cuda.empty_cache()
+    x = torch.randn(count, width, device=DEVICE, dtype=torch.bfloat16).requires_grad_()
+    weight = (torch.randn(classes, width, device=DEVICE, dtype=torch.bfloat16) / 64).requires_grad_()
+    labels, leaves = torch.arange(count, device=DEVICE) * 7 % classes, (x, weight)
+
+    def products() -> None:
+        with torch.no_grad():
+            logits = x @ weight.T
+            _ = logits @ weight, logits.T @ x
+
+    calls: dict[str, Callable[[], object]] = {
+        "products": products,
+        "slopes": lambda: torch.autograd.grad(slopes.linear_loss(x, weight, labels, loss=slopes.cross_entropy), leaves),
+        "torch": lambda: torch.autograd.grad(F.cross_entropy(x @ weight.T, labels), leaves),
+    }
+    with contextlib.suppress(ImportError):
+        from liger_kernel.transformers.functional import liger_fused_linear_cross_entropy
+
+        calls["Liger"] = lambda: torch.autograd.grad(liger_fused_linear_cross_entropy(x, weight, labels), leaves)
+    times = take_turns("linear_loss", calls, min(rounds, 3))
+    for contender, microseconds in times.items():
+        row = {"work": "linear_loss", "dtype": "bfloat16", "size": "x".join(map(str, LAST_LAYER))}
+        share = times.get("products", 0.0) / microseconds
+        yield row | _figures(contender, microseconds, None, share, peak_of(calls[contender]))
+
+
+def measure_study() -> Iterator[Row]:
+    """Yield the rows of a study of digits on the GPU and on two processors."""
+    times = {}
+    for contender, options in (("slopes", {"device": DEVICE}), ("two processors", {"device": "cpu", "workers": 2})):
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            slopes.compare("mlp", "digits", **STUDY, **options, out=folder)
+            times[contender] = (time.perf_counter() - start) * 1e6
+    for contender, microseconds in times.items():
+        row = {"work": "study", "dtype": "float32", "size": "720"}
+        yield row | _figures(contender, microseconds, None, times["two processors"] / microseconds, None)
+
+
+def peak_of(call: Callable[[], object]) -> float:
+    """Return the most memory that a call takes beside what is held before, in MB."""
+    torch.cuda.synchronize()
+    held = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    call()
+    torch.cuda.synchronize()
+    return (torch.cuda.max_memory_allocated() - held) / 1e6
+
+
+def _figures(contender: str, microseconds: float, bandwidth: float | None, share: float, peak: float | None) -> Row:
     return {
-        "contender": contender, "microseconds": f"{microseconds:.4g}", "GB/s": f"{bandwidth:.4g}",
-        "share": f"{share:.3f}",
+        "contender": contender, "microseconds": f"{microseconds:.4g}",
+        "GB/s": "" if bandwidth is None else f"{bandwidth:.4g}", "share": f"{share:.3f}",
+        "MB": "" if peak is None else f"{peak:.0f}",
     }  # fmt: skip
 
 
@@ -170,7 +283,9 @@ def main() -> None:
     options = parser.parse_args()
     machine = describe()
     found = itertools.chain(
-        measure_cross_entropy(options.rounds) if not options.only or "cross_entropy" in options.only else (),
+        measure_losses(options.only, options.rounds),
+        measure_last_layer(options.rounds) if not options.only or "linear_loss" in options.only else (),
+        measure_study() if not options.only or "study" in options.only else (),
         measure(options.only, options.sizes, options.rounds),
     )
     card = re.sub(r"[^a-z0-9]+", "-", machine["gpu"].lower()).strip("-")

@@ -189,11 +189,38 @@ def test_kernels_of_pointers_at_any_address_read_entries_one_by_one(name, compil
             assert not re.search(r"ld\.global\.v\d", compile_kernel(source, types, is_aligned=False))
 
 
-def test_the_benchmark_times_several_calls_and_leaves_out_who_lacks_memory(monkeypatch, capsys):
+@pytest.fixture
+def benchmark(monkeypatch):
+    """Return benchmarks/gpu.py as a module."""
     monkeypatch.syspath_prepend(str(HERE.parent / "benchmarks"))
     spec = importlib.util.spec_from_file_location("benchmark_of_gpus", HERE.parent / "benchmarks" / "gpu.py")
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
+    return benchmark
+
+
+def test_the_benchmark_has_a_row_for_each_contender(benchmark, monkeypatch):
+    monkeypatch.setattr(benchmark, "DEVICE", "cpu")
+    monkeypatch.setattr(benchmark, "time_calls", lambda call, count: (call(), 1.5)[1])
+    for name in ("synchronize", "reset_peak_memory_stats", "empty_cache"):
+        monkeypatch.setattr(torch.cuda, name, lambda: None)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 1_000_000)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 6_000_000)
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+    for name, value in (("ROWS", ((16, 10),)), ("ENTRIES", 64), ("LAST_LAYER", (16, 8, 10))):
+        monkeypatch.setattr(benchmark, name, value)
+    rows = [*benchmark.measure_losses([], 1), *benchmark.measure_last_layer(1), *benchmark.measure(["gelu"], [64], 1)]
+    assert len({tuple(row) for row in rows}) == 1, "the columns of the file"
+    ours = [row for row in rows if row["contender"] == "slopes"]
+    assert [row["work"] for row in ours[:6]] == [
+        "cross_entropy", "softmax", "log_softmax", "mse", "huber", "binary_cross_entropy",
+    ]  # fmt: skip
+    assert {row["MB"] for row in ours} == {"5"}
+    assert [row["share"] for row in rows if row["work"] == "linear_loss"] == ["1.000"] * 3
+    assert not list(benchmark.measure_losses(["gelu"], 1))
+
+
+def test_the_benchmark_times_several_calls_and_leaves_out_who_lacks_memory(benchmark, monkeypatch, capsys):
     counts, calls = [], []
 
     def time_calls(call, count):
