@@ -30,17 +30,17 @@ LACKING = {"crps_ensemble"}
 TILES = (None, Tile(1, 4, False))
 
 
-def launch(source, tile, given, numbers, results):
+def launch(source, tile, given, numbers, results, factor=()):
     width = given[0].shape[-1]
     count = given[0].numel() // width
     with np.errstate(all="ignore"):
-        load(source)[(-(-count // tile.rows),)](*given, *numbers, *results, count, width)
+        load(source)[(-(-count // tile.rows),)](*factor, *given, *numbers, *results, count, width)
 
 
-def run(self, count, width, given, results):
+def run(self, factor, given, results):
     """`GpuRowKernel._run` without a GPU."""
-    is_coarse = given[0].dtype in (torch.float16, torch.bfloat16)
-    launch(self.source(width, is_coarse), self.tile(width), given, self.numbers, results)
+    width, is_coarse = given[0].shape[-1], given[0].dtype in (torch.float16, torch.bfloat16)
+    launch(self.source(width, is_coarse, bool(factor)), self.tile(width), given, self.numbers, results, factor)
 
 
 def faults_of_programs(cases):
@@ -137,11 +137,15 @@ def faults_of_calls():
                 for card in slopes.catalogue.CARDS.values():
                     card.cache.clear()
                 value = call(leaf)
-                cotangent = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
-                gradient = torch.autograd.grad(value, leaf, cotangent)[0] if value.requires_grad else value
-                found.append((value.detach(), gradient))
+                found.append([value.detach()])
+                for first in (0.5, 1.0) if value.requires_grad else ():  # the graph is kept at first
+                    cotangent = torch.linspace(first, 1.5, value.numel(), dtype=value.dtype).reshape(value.shape)
+                    found[-1] += torch.autograd.grad(value, leaf, cotangent, retain_graph=first == 0.5)
+                if value.requires_grad:
+                    found[-1] += torch.autograd.grad(call(leaf).sum() * 0.3, leaf)
             fast.language_of = languages
-            for came, due, what in zip(*found, ("value", "gradient"), strict=True):
+            names = ("value", "gradient", "gradient of 1", "gradient by a factor")[: len(found[0])]
+            for came, due, what in zip(*found, names, strict=True):
                 if fault := near(came, due, tolerance):
                     yield f"{name} {dtype}: {what} {fault}"
     if used != set(calls):

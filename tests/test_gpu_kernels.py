@@ -279,6 +279,7 @@ def test_kernels_of_rows_compile_without_a_gpu(chosen, labels, machine_code):
         per_row = "*fp32" if kind == "*bf16" else kind
         types = ["*i64" if x.dtype == "int64" else kind if x.per == "entry" else per_row for x in lines]
         code = machine_code(kernel.compile(width, types, capability=90), most=512)  # of the longest bodies in float64
+        machine_code(kernel.compile(width, ["*fp32", *types], capability=90, is_repeated=True), most=512)
         if kind == "*fp32":
             assert "approx" not in code.replace("rcp.approx.ftz.f64", "")
             assert not re.search(r"(?<!div\.rn)(?<!abs)\.ftz\.f32|div\.full", code)

@@ -1,7 +1,8 @@
 """Losses and maps of rows of plain tensors from compiled kernels.
 
-On a CPU the forward of a reduced loss computes the gradient, which the backward scales; without reduction, and on a
-GPU, where the scale is not known without waiting, the backward computes it. Torch operations compute a second backward.
+The forward of a reduced loss computes the gradient, which the backward scales; on a GPU, where to read the scale would
+be to wait, a kernel computes it anew unless the scale is 1. Without reduction the backward computes it. Torch
+operations compute a second backward.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ class Reduction:
 def compute_loss(kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
     """Loss of rows; without a cotangent autograd differentiates `finish`."""
     if torch.is_grad_enabled() and x.requires_grad:
-        if reduction.cotangent is None or kernel.language == "triton":
+        if reduction.cotangent is None:
             return reduction.finish(_apply_values(kernel, reduction.counts, x, *others))
         return _apply_loss(kernel, reduction, x, *others)
     return reduction.finish(_run(kernel.get("value"), x, *others)[0])
@@ -282,6 +283,14 @@ def _pull_back(kernel: Any, counts: Tensor | None, cotangent: Tensor, x: Tensor,
     return rows.to(x.dtype)
 
 
+def _repeat(kernel: Any, factor: Tensor, rows: Tensor, *given: Tensor) -> Tensor:
+    """The gradient by a kernel of a GPU, in place of `rows` unless they are needed again."""
+    if keeps_graph():
+        return kernel(*given)[0]  # type: ignore[no-any-return]
+    kernel.repeat(factor, [rows], *given)
+    return rows
+
+
 class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, kernel: Any, reduction: Reduction, x: Tensor, *others: Tensor) -> Tensor:
@@ -299,6 +308,9 @@ class _Loss(torch.autograd.Function):
         if is_to_be_differentiated(gradient):
             cotangent = ctx.reduction.cotangent * gradient.to(rows.dtype)
             return None, None, _pull_back(ctx.kernel, ctx.reduction.counts, cotangent, *arguments), *nothing
+        if ctx.kernel.language == "triton":
+            cotangent = ctx.reduction.cotangent * gradient
+            return None, None, _repeat(ctx.kernel.get("vjp"), gradient, rows, *arguments, cotangent), *nothing
         factor = gradient.item()
         if keeps_graph():  # it is needed again
             rows = rows * factor

@@ -363,8 +363,9 @@ def _loss_of_rows(
     if kernel is None:
         return finish(values_of(card, card.settings, rows, target))
     cotangent = None
-    if self.reduction != "none" and kernel.language == "numba":
-        cotangent = torch.ones(rows.shape[:-1], dtype=r.widen(rows).dtype) if scale is None else scale
+    if self.reduction != "none":
+        ones: dict[str, Any] = {"dtype": r.widen(rows).dtype, "device": rows.device}
+        cotangent = torch.ones(rows.shape[:-1], **ones) if scale is None else scale
         if self.reduction == "mean":
             cotangent = cotangent / (cotangent.numel() if count is None else count)
         cotangent = cotangent if kept is None else torch.where(kept, cotangent, 0.0)

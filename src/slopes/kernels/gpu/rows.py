@@ -65,9 +65,9 @@ class GpuRowKernel:
         """The tile for rows of this length."""
         return tile_of(width, any(line.dtype == "float64" for line in self._split.lines))
 
-    def source(self, width: int, is_coarse: bool) -> str:
+    def source(self, width: int, is_coarse: bool, is_repeated: bool = False) -> str:
         """Source for rows of this length, whose half types are computed in float32 by coarse functions."""
-        return print_triton_row_kernel(self._split, self.title, self.tile(width), is_coarse)
+        return print_triton_row_kernel(self._split, self.title, self.tile(width), is_coarse, is_repeated)
 
     def __call__(self, *tensors: Tensor) -> list[Tensor]:
         """Outputs for tensors on one GPU: rows on the last axis, or a number for each row.
@@ -80,33 +80,47 @@ class GpuRowKernel:
             x.new_empty(x.shape[:-1], dtype=wide) if line.per == "row" else x.new_empty(x.shape)
             for line in self.outputs
         ]
-        given = [tensor.resolve_neg().contiguous() for tensor in tensors]
-        width = x.shape[-1]
-        if x.numel():
-            self._run(x.numel() // width, width, given, results)
+        self._run([], _without_gaps(tensors), results)
         return results
 
-    def _run(self, count: int, width: int, given: list[Tensor], results: list[Tensor]) -> None:
-        tile = self.tile(width)
-        tensors = [*given, *results]
+    def repeat(self, factor: Tensor, results: list[Tensor], *tensors: Tensor) -> None:
+        """Compute the results anew unless a factor, a number on the device, is 1: then they hold what they should."""
+        self._run([factor], _without_gaps(tensors), results)
+
+    def _run(self, factor: list[Tensor], given: list[Tensor], results: list[Tensor]) -> None:
+        x, tensors = given[0], [*factor, *given, *results]
+        if not x.numel():
+            return
+        width = x.shape[-1]
+        count, tile = x.numel() // width, self.tile(width)
         is_aligned = all(tensor.data_ptr() % 16 == 0 for tensor in tensors) and width % 16 == 0
-        key = (given[0].device.index, tile, is_aligned, *(tensor.dtype for tensor in tensors))
+        key = (x.device.index, tile, is_aligned, len(factor), *(tensor.dtype for tensor in tensors))
         pointers: list[Any] = [tensor.data_ptr() for tensor in tensors]
-        pointers[len(given) : len(given)] = self.numbers
-        with torch.cuda.device(given[0].device):
+        place = len(factor) + len(given)
+        pointers[place:place] = self.numbers
+        with torch.cuda.device(x.device):
             if key not in self._compiled:
-                self._compiled[key] = self.compile(width, [TYPES[tensor.dtype] for tensor in tensors], is_aligned)
+                types = [TYPES[tensor.dtype] for tensor in tensors]
+                self._compiled[key] = self.compile(width, types, is_aligned, is_repeated=bool(factor))
             self._compiled[key][(-(-count // tile.rows), 1, 1)](*pointers, count, width)
 
-    def compile(self, width: int, types: Sequence[str], is_aligned: bool = True, capability: int | None = None) -> Any:
+    def compile(
+        self, width: int, types: Sequence[str], is_aligned: bool = True, capability: int | None = None,
+        is_repeated: bool = False,
+    ) -> Any:  # fmt: skip
         """Machine code for rows of a length, whose pointers have these types; see `compile_source`."""
         tile, is_coarse = self.tile(width), not FUSED.isdisjoint(types)
-        kinds = [*types]
-        kinds[len(self.inputs) : len(self.inputs)] = ["fp64"] * len(self.numbers)
+        kinds, place = [*types], is_repeated + len(self.inputs)
+        kinds[place:place] = ["fp64"] * len(self.numbers)
         pointers = [place for place, kind in enumerate(kinds) if kind.startswith("*")]
         divisible = [*pointers, len(kinds) + 1] if is_aligned else []
         options = {"num_warps": count_warps(tile, "*fp64" in types), "enable_fp_fusion": is_coarse}
-        return compile_source(self.source(width, is_coarse), (*kinds, "i64", "i32"), divisible, options, capability)
+        source = self.source(width, is_coarse, is_repeated)
+        return compile_source(source, (*kinds, "i64", "i32"), divisible, options, capability)
+
+
+def _without_gaps(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.resolve_neg().contiguous() for tensor in tensors]
 
 
 def are_available(device: int) -> bool:

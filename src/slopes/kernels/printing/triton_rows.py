@@ -34,22 +34,25 @@ def check_rows(program: Program) -> None:
             raise TraceError(f"it uses {line.operation}, and GPUs have no kernel of rows with that")
 
 
-def print_triton_row_kernel(program: Program, title: str, tile: Tile, is_coarse: bool = False) -> str:
+def print_triton_row_kernel(
+    program: Program, title: str, tile: Tile, is_coarse: bool = False, is_repeated: bool = False
+) -> str:
     """Source of a module with a function `kernel` of pointers to rows without gaps.
 
     It takes pointers for inputs, but numbers for those per call, pointers for outputs, the number of rows, and their
-    length. A row whose "cotangent" is 0 is not read; its results are 0. A label that is no place of its row picks NaN.
+    length. A repeated kernel takes a pointer to a factor before all of these, and does nothing where that is 1. A row
+    whose "cotangent" is 0 is not read; its results are 0. A label that is no place of its row picks NaN.
     """
     check_rows(program)
-    tiles = _Tiles(narrowed(program) if is_coarse else program, tile, is_coarse)
+    tiles = _Tiles(narrowed(program) if is_coarse else program, tile, is_coarse, is_repeated)
     body = "".join(f"    {line}\n" for line in tiles.lines())
     kernel = f"\n\n@triton.jit\ndef kernel({', '.join(tiles.parameters)}):\n{body}"
     return head(tiles.program, title, kernel, is_coarse) + kernel
 
 
 class _Tiles:
-    def __init__(self, program: Program, tile: Tile, is_coarse: bool) -> None:
-        self.program, self.tile, self.is_coarse = program, tile, is_coarse
+    def __init__(self, program: Program, tile: Tile, is_coarse: bool, is_repeated: bool) -> None:
+        self.program, self.tile, self.is_coarse, self.is_repeated = program, tile, is_coarse, is_repeated
         self.text: list[str] = []
         self.depth = 0
         self.stages = find_stages(program)
@@ -62,7 +65,7 @@ class _Tiles:
             (f"{line.text}_number" for line in self.numbers),
         )
         outputs = (f"{name}_out" for name, _ in program.outputs)
-        self.parameters = [*arrays, *numbers, *outputs, "_count", "_width"]
+        self.parameters = [*["_factor"] * is_repeated, *arrays, *numbers, *outputs, "_count", "_width"]
 
     def write(self, text: str) -> None:
         self.text.append("    " * self.depth + text)
@@ -70,6 +73,9 @@ class _Tiles:
     def lines(self) -> list[str]:
         """The body of the kernel."""
         rows, entries, is_whole = self.tile
+        if self.is_repeated:
+            self.write("if tl.load(_factor) == 1.0:")
+            self.write("    return")
         self.write(f"_row = tl.program_id(0).to(tl.int64) * {rows} + tl.arange(0, {rows})[:, None]")
         self.write("_is_row = _row < _count")
         self.write(f"_lane = tl.arange(0, {entries})[None, :]")
