@@ -75,7 +75,8 @@ def total_variation(differences, *, p: AtLeastOne = 1.0):
     With p = 1 the sizes of both differences are added, with p = 2 the length of the two counts, as in the paper; equal
     pixels have no slope. It makes an image smooth, beside an error: ``slopes.mse(image, noisy) + 0.1 *
     slopes.total_variation(image)``. There is a value for each pixel, and the mean is over pixels; TensorFlow, Kornia
-    and torchmetrics sum the pixels of an image, as ``reduction="sum"`` does.
+    and torchmetrics sum the pixels of an image, as ``reduction="sum"`` does. In the formula d₁ and d₂ are the
+    differences.
     """
     if _is_one(p):
         return ops.sum(absolute(differences))[..., 0]
