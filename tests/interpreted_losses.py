@@ -4,6 +4,7 @@ It prints each fault; the environment has TRITON_INTERPRET=1.
 """
 
 import sys
+import warnings
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from slopes.fast import entries
 from slopes.fast import rows as fast
 from slopes.kernels.gpu import losses
 from slopes.kernels.gpu.loading import load
-from slopes.kernels.gpu.rows import GpuRowKernel, Tile, print_triton_row_kernel
+from slopes.kernels.gpu.rows import GpuRowKernel, Tile, print_triton_row_kernel, runs_a_kernel
 from slopes.kernels.printing.triton import BLOCK
 from slopes.kernels.programs import is_number, program
 from slopes.kernels.rows import row_kernel
@@ -83,6 +84,20 @@ def faults_of_labels():
     values, rows = kernel(logits, labels, torch.tensor([1.0, 1.0, 0.0, 1.0]))
     if values.isnan().tolist() != [False, True, False, False] or values[2] or rows[2].any():
         yield f"labels that are no classes: {values}"
+
+
+def faults_of_the_trial():
+    """A GPU is tried by a small kernel, and one that fails or is wrong is not used."""
+    good, results = GpuRowKernel._run, []
+    for attempt in (good, lambda *given: None, lambda *given: 1 / 0):
+        GpuRowKernel._run = attempt
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            runs = runs_a_kernel(torch.device("cpu"))
+        results.append((runs, [str(each.message).partition("failed: ")[2] for each in told]))
+    GpuRowKernel._run = good
+    if results != [(True, []), (False, ["a kernel gave wrong numbers"]), (False, ["division by zero"])]:
+        yield f"the trial of a GPU: {results}"
 
 
 def near(came, due, tolerance):
@@ -199,6 +214,7 @@ if __name__ == "__main__":
         *faults_of_programs(CASES[::step]),
         *faults_of_calls(),
         *faults_of_labels(),
+        *faults_of_the_trial(),
         *faults_of_losses(ELEMENTWISE[::step]),
     ):
         print(fault)

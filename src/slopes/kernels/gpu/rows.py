@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -123,18 +122,24 @@ def _without_gaps(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [tensor.resolve_neg().contiguous() for tensor in tensors]
 
 
+_have_run: dict[int, bool] = {}
+
+
 def are_available(device: int) -> bool:
     """Whether a GPU runs kernels of rows and of losses; the first call tries one, unless a graph is captured."""
-    if not launching.is_available(device):
-        return False
-    if torch.cuda.is_current_stream_capturing():
-        return False
-    return _has_run(device)
+    if device not in _have_run:
+        if not launching.is_available(device):
+            _have_run[device] = False
+        elif torch.cuda.is_current_stream_capturing():
+            return False
+        else:
+            _have_run[device] = runs_a_kernel(torch.device("cuda", device))
+    return _have_run[device]
 
 
-@lru_cache
-def _has_run(device: int) -> bool:
-    x = torch.linspace(-3, 3, 60, device=f"cuda:{device}").reshape(6, 10)
+def runs_a_kernel(device: torch.device) -> bool:
+    """Whether a small kernel gives the right numbers there; if not, a warning tells why."""
+    x = torch.linspace(-3, 3, 60, device=device).reshape(6, 10)
     program = record(lambda x: {"value": ops.log_softmax(x)}, ["x"], "float32", "float32", has_rows=True)
     try:
         (result,) = GpuRowKernel(program, (), "log_softmax")(x)
