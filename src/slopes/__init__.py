@@ -19,6 +19,7 @@ _HOMES = {
     "slopes.fused": "linear_loss",
     "slopes.alignment": "ctc",
     "slopes.scoring": "scorer",
+    "slopes.weighting": "class_balanced_weights",
     "slopes.swapping": "swap",
     "slopes.diagnosing": "diagnose Watcher",
     "slopes.plotting": "show",

@@ -53,6 +53,7 @@ from slopes.proving import prove as prove
 from slopes.scoring import scorer as scorer
 from slopes.swapping import swap as swap
 from slopes.truth.oracle import exact as exact
+from slopes.weighting import class_balanced_weights as class_balanced_weights
 
 # ------------------------------------------------------------------------------ what cards take and give
 
