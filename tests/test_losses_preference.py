@@ -137,8 +137,26 @@ def test_a_mean_is_over_tokens_or_over_sequences():
     np.testing.assert_allclose(leaf.grad.numpy(), slope, rtol=1e-12)
     assert not slope[~MASK].any()
     assert slopes.ppo_clip(*arrays, mask=np.zeros_like(MASK), normalizer="sequence") == 0
-    with pytest.raises(ValueError, match="normalizer must be one of 'token', 'sequence', got 'batch'"):
-        slopes.ppo_clip(*arrays, normalizer="batch")
+    with pytest.raises(ValueError, match="normalizer must be one of 'token', 'sequence', 'batch', got 'tokens'"):
+        slopes.ppo_clip(*arrays, normalizer="tokens")
+
+
+def test_a_mean_over_the_batch_adds_the_tokens_of_each_sequence():
+    arrays = LOGPS, OLD, ADVANTAGES
+    tokens = slopes.ppo_clip(*arrays, reduction="none")
+    with_tokens = MASK.any(-1).sum()
+    wanted = (tokens * MASK).sum() / with_tokens
+    value, slope = slopes.ppo_clip.value_and_slope(*arrays, mask=MASK, normalizer="batch")
+    assert value == pytest.approx(wanted, rel=1e-13)
+    assert slopes.ppo_clip(*arrays, normalizer="batch") == pytest.approx(tokens.sum() / len(tokens), rel=1e-13)
+    by_hand = slopes.ppo_clip.value_and_slope(*arrays, mask=MASK, divisor=with_tokens)
+    assert value == pytest.approx(by_hand[0], rel=1e-14)
+    np.testing.assert_allclose(slope, by_hand[1], rtol=1e-13)
+    leaf = torch.from_numpy(LOGPS).requires_grad_()
+    rest = [torch.from_numpy(x) for x in (OLD, ADVANTAGES, MASK)]
+    slopes.ppo_clip(leaf, *rest[:2], mask=rest[2], normalizer="batch").backward()
+    np.testing.assert_allclose(leaf.grad.numpy(), slope, rtol=1e-12)
+    assert slopes.ppo_clip(*arrays, mask=np.zeros_like(MASK), normalizer="batch") == 0
 
 
 def test_bounds_of_a_ratio_may_differ():

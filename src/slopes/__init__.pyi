@@ -2143,21 +2143,21 @@ class _PpoClipCall(Protocol[_Mean_co, _Each_co, _Tensors_co]):
     def __call__(
         self, prediction: _Values, reference: _Values, advantage: _Values, *,
         reduction: Literal["mean", "sum"] = "mean", weight: _Values | None = None, mask: _Values | None = None,
-        divisor: _ArrayParameter | None = None, normalizer: Literal["token", "sequence"] = "token",
+        divisor: _ArrayParameter | None = None, normalizer: Literal["token", "sequence", "batch"] = "token",
         eps_low: _ArrayParameter = 0.2, eps_high: _ArrayParameter = 0.2,
     ) -> _Mean_co: ...
     @overload
     def __call__(
         self, prediction: _Values, reference: _Values, advantage: _Values, *, reduction: Literal["none"],
         weight: _Values | None = None, mask: _Values | None = None, divisor: _ArrayParameter | None = None,
-        normalizer: Literal["token", "sequence"] = "token", eps_low: _ArrayParameter = 0.2,
+        normalizer: Literal["token", "sequence", "batch"] = "token", eps_low: _ArrayParameter = 0.2,
         eps_high: _ArrayParameter = 0.2,
     ) -> _Each_co: ...
     @overload
     def __call__(
         self, prediction: Tensor, reference: Tensor, advantage: Tensor, *, reduction: _Reduction = "mean",
         weight: Tensor | None = None, mask: Tensor | None = None, divisor: _TensorParameter | None = None,
-        normalizer: Literal["token", "sequence"] = "token", eps_low: _TensorParameter = 0.2,
+        normalizer: Literal["token", "sequence", "batch"] = "token", eps_low: _TensorParameter = 0.2,
         eps_high: _TensorParameter = 0.2,
     ) -> _Tensors_co: ...
 class _PpoClip(_PpoClipCall[_Floating, _Array, Tensor], Loss):

@@ -14,7 +14,7 @@ from slopes.kinds.base import Batch, FindKernel, Kind, no_kernel
 from slopes.kinds.examples import Arguments, Examples, Ordered, RankedPairExamples
 from slopes.kinds.others import Ranking
 
-NORMALIZER = OneOf(("token", "sequence"))
+NORMALIZER = OneOf(("token", "sequence", "batch"))
 
 
 class PreferenceExamples(Examples):
@@ -85,8 +85,8 @@ class PolicyExamples(Examples):
 class Policy(Kind):
     """Tokens on the last axis: log-likelihoods under the policy and under its past state, which drew them; advantages.
 
-    The mean divides by the tokens that count, or with ``normalizer="sequence"`` by the sequences: each is the mean of
-    its tokens, and one without tokens does not count.
+    The mean divides by the tokens that count, or by the sequences with one: with ``normalizer="sequence"`` each is the
+    mean of its tokens, with "batch" their sum.
     """
 
     own_options: ClassVar[tuple[str, ...]] = ("normalizer",)
@@ -99,12 +99,16 @@ class Policy(Kind):
     ) -> Batch:  # fmt: skip
         NORMALIZER.check(owner, "normalizer", normalizer)
         batch = super().enter(r, owner, arguments, weight=weight, mask=mask, settings=settings, find_kernel=find_kernel)
-        if normalizer == "sequence":
+        if normalizer != "token":
             if not batch.like.ndim:
-                raise ValueError(f"{owner}: normalizer='sequence' needs an axis of tokens, got a single number")
+                raise ValueError(f"{owner}: normalizer={normalizer!r} needs an axis of tokens, got a single number")
             batch.check_weights()
             counted = batch.coefficient
             counted = r.where(batch.like == batch.like, 1.0, 1.0) if counted is None else counted
             total = r.sum(counted)
-            batch.coefficient = counted / r.where(total == 0, 1.0, total)
+            shares = counted / r.where(total == 0, 1.0, total)  # of a sequence they sum to 1
+            if normalizer == "sequence":
+                batch.coefficient = shares
+            else:
+                batch.coefficient, batch.denominator = counted, shares
         return batch

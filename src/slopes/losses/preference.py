@@ -230,8 +230,9 @@ def ppo_clip(prediction, reference, advantage, *, eps_low: UnitInterval = 0.2, e
     """PPO's clipped objective, negated: the advantage times how much likelier a token has become, within bounds.
 
     Arguments are log-likelihoods of tokens under the policy and under the one that drew them, and advantages. The mean
-    is over tokens, as in DAPO, whose eps_high is 0.28; ``normalizer="sequence"`` takes each sequence's mean first, as
-    GRPO does, and `divisor` replaces the number of either. Beyond a bound there is no slope.
+    is over tokens, as in DAPO, whose eps_high is 0.28. It is over sequences with ``normalizer="sequence"``, of the mean
+    of each one's tokens, as in GRPO, and with "batch" of their sum; `divisor` replaces the number, as by Dr. GRPO's
+    constant. Beyond a bound there is no slope.
     """
     gap, low, free = _ratio(prediction, reference, advantage, eps_low, eps_high)
     held = where(free, 0.0, advantage) * where(advantage > 0, 1 + eps_high, 1 - eps_low)

@@ -497,7 +497,7 @@ class PpoClipLoss(CardModule):
     """PPO's clipped objective, negated: the advantage times how much likelier a token has become, within bounds."""
 
     def __init__(
-        self, *, normalizer: Literal["token", "sequence"] = "token", eps_low: _TensorParameter = 0.2,
+        self, *, normalizer: Literal["token", "sequence", "batch"] = "token", eps_low: _TensorParameter = 0.2,
         eps_high: _TensorParameter = 0.2, reduction: Literal["mean", "sum", "none"] = "mean",
     ) -> None: ...
 
