@@ -51,6 +51,8 @@ def print_triton_row_kernel(
 
 
 class _Tiles:
+    """Names in the kernel that begin with an underscore are its own; arguments of bodies have any others."""
+
     def __init__(self, program: Program, tile: Tile, is_coarse: bool, is_repeated: bool) -> None:
         self.program, self.tile, self.is_coarse, self.is_repeated = program, tile, is_coarse, is_repeated
         self.text: list[str] = []
@@ -60,12 +62,14 @@ class _Tiles:
         self.whole: dict[int, str] = {}  #: names of results of entries, in a tile of whole rows
         self.numbers = [line for line in program.lines if line.operation == "input" and line.per == "call"]
         self.skips = any(line.text == "cotangent" and line.per == "row" for line in program.arrays)
-        arrays, numbers = (
-            (f"{line.text}_in" for line in program.arrays),
-            (f"{line.text}_number" for line in self.numbers),
-        )
-        outputs = (f"{name}_out" for name, _ in program.outputs)
-        self.parameters = [*["_factor"] * is_repeated, *arrays, *numbers, *outputs, "_count", "_width"]
+        self.parameters = [
+            *["_factor"] * is_repeated,
+            *(f"{line.text}_in" for line in program.arrays),
+            *(f"{line.text}_number" for line in self.numbers),
+            *(f"{name}_out" for name, _ in program.outputs),
+            "_count",
+            "_width",
+        ]
 
     def write(self, text: str) -> None:
         self.text.append("    " * self.depth + text)
@@ -105,6 +109,7 @@ class _Tiles:
             self.write("_inside = _is_read & (_at < _width)")
 
     def end(self) -> None:
+        """End the loop, if there is one."""
         self.depth = 0
 
     def reduce(self, stage: int) -> None:
@@ -133,9 +138,8 @@ class _Tiles:
     def write_place(self, name: str, largest: str, places: str) -> None:
         """The first place of the largest number; NaN is none, and a row of nothing but NaN has 0."""
         self.write(f"{name}_most = tl.max({largest}, axis=1, keep_dims=True)")
-        found = f"tl.where(_inside & ({largest} == {name}_most), {places}, 2147483647)"
-        if not self.tile.is_whole:
-            found = f"tl.where({largest} == {name}_most, {places}, 2147483647)"
+        inside = "_inside & " if self.tile.is_whole else ""
+        found = f"tl.where({inside}({largest} == {name}_most), {places}, 2147483647)"
         self.write(f"{name} = tl.min({found}, axis=1, keep_dims=True).to(tl.int64)")
 
     def reduce_by_blocks(self, places: list[int]) -> None:
