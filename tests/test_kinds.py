@@ -399,3 +399,32 @@ def test_an_ignored_yes_or_no_does_not_count(dtype):
         loss(logits, target, ignore_index=0.5)
     with pytest.raises(ValueError, match=r"mask \(1,\) must have the shape of the unreduced loss, \(5,\)"):
         loss(logits, target, ignore_index=-100, mask=mask[:1])
+
+
+@pytest.mark.parametrize("is_autocast", [False, True])
+@pytest.mark.parametrize("name", ["softmax_focal", "z_loss", "coral", "corn", "ordinal_logistic"])
+def test_a_device_whose_values_are_not_read_looks_at_labels_itself(name, is_autocast, monkeypatch):
+    """As on a GPU, whose assertions are recorded here; what does not count may be anything."""
+    from slopes.readings import torch as reading
+
+    held = []
+    monkeypatch.setattr(reading, "is_concrete", lambda x: False)
+    monkeypatch.setattr(reading, "assert_on_gpu", lambda holds, message: held.append((bool(holds.all()), message)))
+    logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]] * 3)
+    for labels, mask, fits in (
+        ([0, 1, 2], None, True),
+        ([0, 99, 2], None, False),
+        ([0, -1, 2], [True, False, True], True),
+    ):
+        held.clear()
+        with torch.autocast("cpu", enabled=is_autocast):
+            slopes.catalogue.find(name)(logits, torch.tensor(labels), mask=None if mask is None else torch.tensor(mask))
+        assert [holds for holds, _ in held] == [fits]
+        assert held[0][1].startswith(f"{name}: ")
+
+
+def test_plain_conditions_are_plain_under_autocast():
+    from slopes.readings.plain import is_plain
+
+    with torch.autocast("cpu"):
+        assert is_plain(torch.tensor([True]), (torch.bool,), True)

@@ -65,6 +65,7 @@ def ctc(
         is_label = is_label & counts[:, None]
     wrong = is_label & ((labels < 0) | (labels >= classes) | (labels == blank))
     refuse(r, OWNER, "label", labels, wrong, f"must lie in [0, {classes - 1}] and differ from the blank, {blank}")
+    r.assert_on_gpu(~wrong, f"{OWNER}: a label is none of the classes, or the blank")
     _refuse_impossible(heard, needed)
 
     is_frame = _places(logits[..., 0]) < heard[:, None]

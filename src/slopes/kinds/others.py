@@ -162,6 +162,8 @@ class Grades(Kind):
             wrong = (grades < 0) | (grades > most)
             wrong = wrong if batch.coefficient is None else wrong & (batch.coefficient != 0)
             refuse(r, owner, "grade", grades, wrong, f"must lie in [0, {most}]")
+            if not r.is_concrete(grades):
+                r.assert_on_gpu(~wrong, f"{owner}: a grade does not lie in [0, {most}]")
         return batch
 
     def _steps(self, r: ModuleType, grades: Array, like: Array) -> Array:

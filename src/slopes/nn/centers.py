@@ -57,6 +57,7 @@ class CenterLoss(torch.nn.Module):
         counts = labels != self.ignore_index
         wrong = counts & ((labels < 0) | (labels >= classes))
         refuse(r, "CenterLoss", "label", labels, wrong, f"must lie in [0, {classes - 1}]")
+        r.assert_on_gpu(~wrong, f"CenterLoss: a label does not lie in [0, {classes - 1}]")
         centers = self.centers[torch.where(counts & ~wrong, labels, 0)]
         loss: Tensor = CARDS["center"](features, centers, mask=counts, reduction=self.reduction)
         return loss

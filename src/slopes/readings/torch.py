@@ -549,7 +549,7 @@ def is_concrete(x: Array) -> bool:
 
 def assert_on_gpu(holds: Array, message: str) -> None:
     """Let a GPU raise an error where a condition does not hold, without waiting for it; not in a trace."""
-    if is_plain(holds, (torch.bool,)) and holds.is_cuda:
+    if is_plain(holds, (torch.bool,), True) and holds.is_cuda:
         torch._assert_async(holds.all(), message)
 
 
